@@ -1,0 +1,140 @@
+"""What no single field can know: parts of a config that are right alone and wrong together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from pulumi_tts.config.edge import Edge
+from pulumi_tts.config.fields import is_host_name
+from pulumi_tts.config.pool import Pool
+from pulumi_tts.config.problems import Problem, shown
+
+RESERVED_NAMES = ("edge", "images", "network", "dashboard")
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One host name and path prefix that leads somewhere, and the line of the YAML that says so."""
+
+    written_at: str
+    host: str
+    prefix: str = "/"
+
+
+def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator[Problem]:
+    """Every problem between parts; ``pools`` holds, by their place in the YAML, those that are right alone."""
+    yield from _names(pools)
+    yield from _instance_routes(pools)
+    yield from _base_paths(pools)
+    ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
+    yield from _hosts(ways)
+    yield from _collisions(ways)
+    yield from _ports(edge)
+
+
+def _names(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    first_with: dict[str, int] = {}
+    for at, pool in pools.items():
+        path = f"pools[{at}].name"
+        if pool.name in RESERVED_NAMES:
+            yield Problem(path, shown(pool.name), "is a name this package uses itself", "Choose another name")
+        if pool.name in first_with:
+            yield Problem(
+                path,
+                shown(pool.name),
+                f"is also the name of pools[{first_with[pool.name]}]",
+                "Give each pool a name of its own",
+            )
+        first_with.setdefault(pool.name, at)
+
+
+def _instance_routes(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    for at, pool in pools.items():
+        template = pool.routes.instance
+        if template and "{n}" not in template and pool.instances > 1:
+            label, _, rest = template.partition(".")
+            yield Problem(
+                f"pools[{at}].routes.instance",
+                shown(template),
+                f"gives {pool.instances} instances one host name",
+                f"Put {{n}} into it, as in '{label}{{n}}.{rest}'",
+            )
+
+
+def _base_paths(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    for at, pool in pools.items():
+        prefix_told = pool.profile.base_path_variable and pool.routes.strip
+        if prefix_told and pool.routes.path not in (None, "/") and (pool.routes.pool or pool.routes.instance):
+            yield Problem(
+                f"pools[{at}].routes",
+                shown(pool.routes.path),
+                "is told to the engine as its path prefix, so its pages would not load under a host name of their own",
+                "Give the pool either path, or pool and instance; or make two pools of it",
+            )
+
+
+def _pool_ways(domain: str, pools: Mapping[int, Pool]) -> Iterator[_Way]:
+    for at, pool in pools.items():
+        path = f"pools[{at}].routes"
+        if pool.routes.pool:
+            yield _Way(f"{path}.pool", filled(pool.routes.pool, domain))
+        if pool.routes.path:
+            yield _Way(f"{path}.path", domain, pool.routes.path)
+        template = pool.routes.instance
+        if template and ("{n}" in template or pool.instances == 1):
+            for number in range(1, pool.instances + 1):
+                yield _Way(f"{path}.instance", filled(template, domain, number))
+
+
+def _dashboard_way(domain: str, edge: Edge) -> Iterator[_Way]:
+    if edge.dashboard.enabled:
+        yield _Way("edge.dashboard.host", filled(edge.dashboard.host, domain))
+
+
+def filled(template: str, domain: str, number: int | None = None) -> str:
+    """A host template with its domain, and its instance's number, put in."""
+    return template.replace("{domain}", domain).replace("{n}", str(number))
+
+
+def _hosts(ways: Iterable[_Way]) -> Iterator[Problem]:
+    for way in ways:
+        if not is_host_name(way.host):
+            yield Problem(
+                way.written_at, shown(way.host), "is not a host name once filled in", "Shorten it or its domain"
+            )
+
+
+def _collisions(ways: list[_Way]) -> Iterator[Problem]:
+    by_host: dict[str, list[_Way]] = {}
+    for way in ways:
+        by_host.setdefault(way.host, []).append(way)
+    for host, ways_there in by_host.items():
+        for first, second in combinations(ways_there, 2):
+            if first.prefix == second.prefix:
+                relation = "leads to the same place as"
+            elif is_under(first.prefix, second.prefix) or is_under(second.prefix, first.prefix):
+                relation = "shadows, or is shadowed by,"
+            else:
+                continue
+            where = host if second.prefix == "/" else f"{host}{second.prefix}"
+            yield Problem(
+                second.written_at,
+                shown(where),
+                f"{relation} {first.written_at} ({host}{first.prefix})",
+                "Give one of them another host name or a path that is not inside the other",
+            )
+
+
+def is_under(path: str, prefix: str) -> bool:
+    """Whether a path lies below a prefix, whole segments compared: `/a/b` is under `/a`, `/ab` is not."""
+    return path.startswith(prefix.rstrip("/") + "/")
+
+
+def _ports(edge: Edge) -> Iterator[Problem]:
+    if edge.dashboard.enabled and edge.dashboard.port == edge.port:
+        yield Problem(
+            "edge.dashboard.port",
+            shown(edge.dashboard.port),
+            "is the edge's own port (edge.port)",
+            "Choose another port, or leave it out: the dashboard then shares the edge's by its host name",
+        )

@@ -1,0 +1,19 @@
+"""A Gradio page on the reference engine, from this repository's `services/studio`.
+
+It stands for the UIs of CosyVoice and VibeVoice: a queue in one process (so sessions must stay on their instance),
+a path prefix told by `GRADIO_ROOT_PATH`, and `/config` as its honest check.
+"""
+
+from pulumi_tts.config.profile import Profile
+
+PROFILE = Profile.model_validate(
+    {
+        "build": "studio",
+        "port": 7860,
+        "kind": "ui",
+        "base_path_variable": "GRADIO_ROOT_PATH",
+        "health": {"command": ["python3", "-m", "studio.healthcheck"], "path": "/config", "startup": "120s"},
+        "outputs": "/outputs",
+        "memory": "1g",
+    }
+)

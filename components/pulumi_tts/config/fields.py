@@ -1,0 +1,174 @@
+"""The kinds of value that a config is made of: each parses what a user writes, or says what would be right."""
+
+import re
+from ipaddress import AddressValueError, IPv4Address
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PATH_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+_IMAGE = re.compile(r"[a-z0-9][\w./:@-]*")
+_DURATION = re.compile(r"(\d{1,6})(s|m|h)")
+_SIZE = re.compile(r"(\d{1,6})(m|g)")
+_MAX_HOST_LENGTH = 253  # RFC 1035, 2.3.4
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_MEBIBYTES = {"m": 1, "g": 1024}
+
+
+class Strict(BaseModel):
+    """A mapping in the YAML: no unknown keys, no silent conversions, no change after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+def refused(reason: str, remedy: str) -> PydanticCustomError:
+    """The error that a field raises: why the value is wrong, and what would be right."""
+    return PydanticCustomError("refused", "{reason}", {"reason": reason, "remedy": remedy})
+
+
+def _name(value: str) -> str:
+    if not _LABEL.fullmatch(value) or len(value) > 32:  # noqa: PLR2004
+        raise refused(
+            "is not a name",
+            "Use at most 32 lower-case letters, digits and inner hyphens, as in 'cosy' or 'project-x'",
+        )
+    return value
+
+
+def is_host_name(text: str) -> bool:
+    """Whether a text is a host name that DNS can carry (RFC 1123), and not an IP address."""
+    labels = text.split(".")
+    return (
+        len(text) <= _MAX_HOST_LENGTH and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+    )
+
+
+def _domain(value: str) -> str:
+    if not is_host_name(value):
+        raise refused(
+            "is not a domain name",
+            "Use lower-case labels joined by dots, with no scheme, port or path, as in 'voice.example.com'",
+        )
+    return value
+
+
+def _host_template(value: str) -> str:
+    filled = value.replace("{domain}", "example.com").replace("{n}", "1")
+    if not is_host_name(filled):
+        raise refused(
+            "is not a host name",
+            "Use a host name in which {domain} and {n} may stand, as in 'cosy{n}.{domain}'; "
+            "a path prefix goes into routes.path",
+        )
+    return value
+
+
+def _path_prefix(value: str) -> str:
+    if value == "/":
+        return value
+    segments = value.split("/")
+    if segments[0] != "" or not all(_PATH_SEGMENT.fullmatch(segment) for segment in segments[1:]):
+        raise refused(
+            "is not a path prefix",
+            "Start with '/', end without one, and use letters, digits, '-', '_', '~' and inner dots, "
+            "as in '/vibevoice/project-x'",
+        )
+    return value
+
+
+def _url_path(value: str) -> str:
+    if not re.fullmatch(r"/[\x21-\x7e]*", value):
+        raise refused("is not a URL path", "Start with '/' and use no spaces, as in '/health'")
+    return value
+
+
+def _directory(value: str) -> str:
+    if not re.fullmatch(r"(/[\w.-]+)+", value) or ".." in value:
+        raise refused("is not an absolute directory", "Write it from the root, as in '/root/outputs'")
+    return value
+
+
+def _bind_address(value: str) -> str:
+    try:
+        IPv4Address(value)
+    except AddressValueError as error:
+        raise refused(
+            "is not an IPv4 address",
+            "Use 127.0.0.1 for this machine only, 0.0.0.0 for every interface, or one interface's address",
+        ) from error
+    return value
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise refused("is not an image reference", "Write name:tag or name@sha256:…, as in 'ollama/ollama:0.12.0'")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise refused("is not an environment variable's name", "Use letters, digits and '_', as in 'MODEL_DIR'")
+    return value
+
+
+def _variable_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise refused(
+            "is a YAML boolean, which programs read in different ways", 'Quote what is meant, as in "true" or "1"'
+        )
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _header(value: str) -> str:
+    if not _HEADER.fullmatch(value):
+        raise refused("is not a header's name", "Use letters, digits and hyphens, as in 'X-Model-Version'")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if not _HEADER_VALUE.fullmatch(value):
+        raise refused("is not a header's value", "Use printable ASCII on one line")
+    return value
+
+
+def _seconds(value: Any) -> Any:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise refused("is not a duration", "Write a whole number with s, m or h, as in '30s' or '5m'")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def _mebibytes(value: Any) -> Any:
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise refused("is not a size", "Write a whole number with m (MiB) or g (GiB), as in '512m' or '8g'")
+    return int(match[1]) * _MEBIBYTES[match[2]]
+
+
+def _as_written(pattern: re.Pattern[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$"})
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Domain = Annotated[str, AfterValidator(_domain)]
+HostTemplate = Annotated[str, AfterValidator(_host_template)]
+PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+Directory = Annotated[str, AfterValidator(_directory)]
+BindAddress = Annotated[str, AfterValidator(_bind_address)]
+ImageReference = Annotated[str, AfterValidator(_image)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, BeforeValidator(_seconds), _as_written(_DURATION)]
+"""A duration as ``30s``, ``5m`` or ``2h``; in seconds once read."""
+Mebibytes = Annotated[int, BeforeValidator(_mebibytes), _as_written(_SIZE)]
+"""A size as ``512m`` or ``8g``; in MiB once read."""
+Environment = dict[
+    Annotated[str, AfterValidator(_variable)],
+    Annotated[str, BeforeValidator(_variable_value), WithJsonSchema({"type": ["string", "number"]})],
+]
+Headers = dict[Annotated[str, AfterValidator(_header)], Annotated[str, AfterValidator(_header_value)]]

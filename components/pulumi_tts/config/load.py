@@ -1,0 +1,152 @@
+"""From what a user wrote to a checked config, or to everything that is wrong with it at once."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from pulumi_tts.config.checks import cross_checks
+from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
+from pulumi_tts.config.fields import Domain
+from pulumi_tts.config.host import Host
+from pulumi_tts.config.pool import Pool, Routes
+from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
+from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.stack import Stack
+
+T = TypeVar("T")
+
+_EXPECTED = {
+    "string_type": ("is not text", "Write text; quote what YAML takes for something else"),
+    "int_type": ("is not a whole number", "Write a whole number, without quotes"),
+    "bool_type": ("is neither true nor false", "Write true or false, without quotes"),
+    "list_type": ("is not a list", "Write a YAML list: one item a line, each after '- '"),
+    "dict_type": ("is not a mapping", "Write a YAML mapping: one 'key: value' a line"),
+    "model_type": ("is not a mapping", "Write a YAML mapping: one 'key: value' a line"),
+    "missing": ("is missing", "Add it"),
+}
+_SECRET_FIELDS = {("edge", "dashboard", "password")}
+_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
+
+
+def load_stack(raw: object) -> Stack:
+    """The checked config.
+
+    Raises ConfigError with every problem found, those of single fields and those between parts.
+    """
+    problems: list[Problem] = []
+    stack: Stack | None = None
+    try:
+        stack = Stack.model_validate(raw)
+    except ValidationError as error:
+        problems += [problem_of(details) for details in error.errors()]
+    problems += cross_checks(*_right_parts(stack, raw))
+    if problems or stack is None:
+        raise ConfigError(problems)
+    return stack
+
+
+def load_part(model: type[T], raw: object, path: str = "") -> T:
+    """One part of a config, such as a Pool, for the components that are used without a whole stack.
+
+    Raises ConfigError with every problem found, their paths below ``path``.
+    """
+    try:
+        return TypeAdapter(model).validate_python(raw)
+    except ValidationError as error:
+        raise ConfigError([problem_of(details, path) for details in error.errors()]) from None
+
+
+def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool], Edge]:
+    """The parts that are right alone, so that problems between them show beside those of the others."""
+    if stack:
+        return stack.domain, dict(enumerate(stack.pools)), stack.edge
+    written = cast("Mapping[str, Any]", raw) if isinstance(raw, Mapping) else {}
+    pools = written.get("pools")
+    candidates = enumerate(pools) if isinstance(pools, list) else ()
+    right_pools = {at: pool for at, item in candidates if (pool := _right(Pool, item))}
+    domain = _right(Domain, written.get("domain", "localhost")) or "localhost"
+    edge = _right(Edge, written.get("edge", {})) or Edge(dashboard=Dashboard(enabled=False))
+    return domain, right_pools, edge
+
+
+def _right(kind: Any, raw: object) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(raw)
+    except ValidationError:
+        return None
+
+
+def problem_of(details: ErrorDetails, below: str = "") -> Problem:
+    """One of pydantic's errors in this package's words."""
+    location = tuple(part for part in details["loc"] if not str(part).startswith("<"))
+    path = yaml_path(location, below)
+    value = _shown_unless_secret(location, details["input"])
+    kind = details["type"]
+    context = details.get("ctx", {})
+    if location in _SECRET_FIELDS and kind == "model_type":
+        return Problem(
+            path,
+            value,
+            "is a secret in the clear",
+            "Write {secret: dashboardPassword} here and run: pulumi config set --secret tts:dashboardPassword",
+        )
+    if kind == "refused":
+        return Problem(path, value, context["reason"], context["remedy"])
+    if kind == "extra_forbidden":
+        remedy = did_you_mean(str(location[-1]), _fields_at(location[:-1]))
+        return Problem(path, value, "is under a key that is not known here", remedy)
+    if kind == "missing":
+        return Problem(path, "(nothing)", *_EXPECTED["missing"])
+    if kind in _EXPECTED:
+        return Problem(path, value, *_EXPECTED[kind])
+    if kind in _LIMITS:
+        reason, remedy = _LIMITS[kind]
+        return Problem(path, value, reason, remedy.format_map(context))
+    return Problem(path, value, "is not accepted", details["msg"])
+
+
+def _shown_unless_secret(location: tuple[int | str, ...], value: object) -> str:
+    """The value for a message; what may be a secret stays out of terminals and CI logs."""
+    return "(hidden)" if _SECRET_WORDS.search(yaml_path(location[-2:])) else shown(value)
+
+
+_LIMITS = {
+    "greater_than_equal": ("is too small", "Use at least {ge}"),
+    "less_than_equal": ("is too large", "Use at most {le}"),
+    "too_short": ("has too few items", "Give at least {min_length}"),
+    "too_long": ("has too many items", "Give at most {max_length}"),
+    "enum": ("is not one of the choices", "Choose {expected}"),
+    "string_pattern_mismatch": ("is not written as expected", "It has to match {pattern}"),
+}
+
+
+def yaml_path(location: tuple[int | str, ...], below: str = "") -> str:
+    """A place in the YAML as people write it: `pools[0].routes.instance`."""
+    path = below
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part != "[key]":
+            path += f".{part}" if path else part
+    return path
+
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "pools": Pool,
+    "engine": Profile,
+    "health": Health,
+    "routes": Routes,
+    "edge": Edge,
+    "dashboard": Dashboard,
+    "password": SecretReference,
+    "hosts": Host,
+}
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand at a place of the config."""
+    keys = [part for part in location if isinstance(part, str)]
+    return list((_MODELS[keys[-1]] if keys else Stack).model_fields)

@@ -1,0 +1,81 @@
+"""A pool: N instances of one engine, and the ways to reach them."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+
+from pulumi_tts.config.engines import ENGINES
+from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
+from pulumi_tts.config.problems import did_you_mean
+from pulumi_tts.config.profile import Overrides, Profile
+
+MAX_INSTANCES = 512
+"""The largest pool: the size up to which previews are measured (docs/bench-engine.md)."""
+
+
+def _known_engine(name: str) -> str:
+    if name not in ENGINES:
+        raise refused("is not an engine", did_you_mean(name, list(ENGINES)))
+    return name
+
+
+# The tags keep a wrong engine name from being reported as a wrong profile too, and the reverse.
+Engine = Annotated[
+    Annotated[str, AfterValidator(_known_engine), Tag("<name>")] | Annotated[Profile, Tag("<profile>")],
+    Discriminator(lambda value: "<profile>" if isinstance(value, dict | Profile) else "<name>"),
+]
+
+
+class Routes(Strict):
+    """How requests reach a pool; at least one way."""
+
+    pool: HostTemplate | None = None
+    """A host name shared by all instances, as in `voice.{domain}`."""
+    instance: HostTemplate | None = None
+    """A host name for each instance, as in `voice{n}.{domain}`; `{n}` counts from 1."""
+    path: PathPrefix | None = None
+    """A path prefix on `{domain}`, shared by all instances, as in `/vibevoice/project-x`."""
+    strip: bool = True
+    """Whether the engine sees paths without the prefix. Default: yes."""
+
+    @field_validator("pool")
+    @classmethod
+    def _one_name_for_all(cls, value: str | None) -> str | None:
+        if value and "{n}" in value:
+            raise refused(
+                "has {n}, but one name is shared by all instances",
+                f"Remove {{n}}, or use it as routes.instance: {value!r}",
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> "Routes":
+        if not (self.pool or self.instance or self.path):
+            raise refused("has no way in", "Give at least one of pool, instance and path")
+        return self
+
+
+class Pool(Overrides):
+    """N instances of one engine behind one name; any value of the engine's profile may be replaced here."""
+
+    name: Name
+    """The pool's name; containers and volumes are called after it."""
+    engine: Engine
+    """An engine's name, or a profile of one's own as a mapping."""
+    instances: Annotated[int, Field(ge=1, le=MAX_INSTANCES)] = 1
+    """How many instances. Default: 1."""
+    routes: Routes
+    """How requests reach the pool."""
+    headers: Headers = {}
+    """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
+
+    @property
+    def engine_name(self) -> str:
+        """The engine as it is shown: its name, or `custom` for a profile of one's own."""
+        return self.engine if isinstance(self.engine, str) else "custom"
+
+    @property
+    def profile(self) -> Profile:
+        """The engine's profile with this pool's own values in it."""
+        base = ENGINES[self.engine] if isinstance(self.engine, str) else self.engine
+        return self.applied_to(base)

@@ -1,0 +1,141 @@
+"""What an engine's profile says: how its container is started, and how one knows that it is ready."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from pulumi_tts.config.fields import (
+    Directory,
+    Environment,
+    ImageReference,
+    Mebibytes,
+    Port,
+    Seconds,
+    Strict,
+    UrlPath,
+    refused,
+)
+
+Command = Annotated[list[str], Field(min_length=1)]
+User = Annotated[str, Field(pattern=r"^\d+(:\d+)?$")]
+
+
+class Kind(StrEnum):
+    """What clients find behind an engine's port."""
+
+    api = "api"
+    """Programs call it: never compressed, any instance can answer any request."""
+    ui = "ui"
+    """People open it in a browser: pages are compressed, and a session stays on its instance."""
+
+
+KindField = Annotated[Kind, Field(strict=False)]
+
+
+class Health(Strict):
+    """How Docker and the edge find out whether an instance is ready for traffic."""
+
+    command: Command
+    """Run inside the container, without a shell; exit status 0 means ready."""
+    path: UrlPath
+    """What the edge asks for; any status below 400 means ready."""
+    interval: Seconds = 10
+    """Time between two checks. Default: 10s, as in the source documents."""
+    timeout: Seconds = 5
+    """How long one check may take. Default: 5s, as in the source documents."""
+    retries: Annotated[int, Field(ge=1, le=20)] = 3
+    """Failed checks in a row before the container counts as unhealthy. Default: 3, as in Docker."""
+    startup: Seconds = 60
+    """How long the engine may take to load before failed checks count, and how long `up` waits for it."""
+
+    @model_validator(mode="after")
+    def _answers_before_the_next_check(self) -> "Health":
+        if self.timeout > self.interval:
+            raise refused(
+                f"has a timeout ({self.timeout}s) longer than its interval ({self.interval}s)",
+                "Make the timeout at most the interval",
+            )
+        return self
+
+
+class Profile(Strict):
+    """An engine: everything that is the same for each of its instances, wherever it runs."""
+
+    image: ImageReference | None = None
+    """The image to run. Absent for the engines that this package builds from its own `services/`."""
+    build: Annotated[str, Field(pattern=r"^[a-z]+$")] | None = None
+    """The folder of `services/` that the image is built from, instead of `image`."""
+    command: Command | None = None
+    """The container's command. Default: the image's own."""
+    environment: Environment = {}
+    """Environment variables; a pool's own are added to these."""
+    port: Port
+    """Where the engine listens inside its container."""
+    health: Health
+    """How to know that it is ready."""
+    kind: KindField = Kind.api
+    """`api` or `ui`."""
+    base_path_variable: str | None = None
+    """The environment variable that tells a UI its stripped path prefix, such as `GRADIO_ROOT_PATH`."""
+    outputs: Directory | None = None
+    """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
+    user: User = "10001:10001"
+    """`uid` or `uid:gid` that the engine runs as."""
+    read_only: bool = True
+    """Whether the container's root file system is read-only; `writable` directories stay writable."""
+    writable: list[Directory] = ["/tmp"]  # noqa: S108  a path inside the container
+    """Directories kept in memory (tmpfs) that the engine may write to. Default: `/tmp`."""
+    memory: Mebibytes
+    """The container's memory limit."""
+    pids: Annotated[int, Field(ge=16, le=65535)] = 256
+    """The container's limit on processes and threads. Default: 256."""
+    stop_grace: Seconds = 30
+    """How long a stopping instance may finish the work it has. Default: 30s."""
+
+    @model_validator(mode="after")
+    def _has_one_image(self) -> "Profile":
+        if (self.image is None) == (self.build is None):
+            raise refused("names no image, or two", "Give either image or build")
+        return self
+
+
+class Overrides(Strict):
+    """The values of a profile that a pool may replace; what is absent stays the engine's own."""
+
+    image: ImageReference | None = None
+    """Another image, such as a newer version of the engine."""
+    command: Command | None = None
+    """Another command."""
+    environment: Environment = {}
+    """Variables added to the engine's own; the same name replaces."""
+    port: Port | None = None
+    """Another port inside the container."""
+    health: Health | None = None
+    """Another way to know that it is ready."""
+    kind: KindField | None = None
+    """`api` or `ui`."""
+    base_path_variable: str | None = None
+    """Another variable for the path prefix."""
+    outputs: Directory | None = None
+    """Another directory for the outputs' volume."""
+    user: User | None = None
+    """Another user."""
+    read_only: bool | None = None
+    """Whether the root file system is read-only."""
+    writable: list[Directory] | None = None
+    """Other writable directories in memory."""
+    memory: Mebibytes | None = None
+    """Another memory limit."""
+    pids: Annotated[int, Field(ge=16, le=65535)] | None = None
+    """Another limit on processes and threads."""
+    stop_grace: Seconds | None = None
+    """Another time to finish work in."""
+
+    def applied_to(self, profile: Profile) -> Profile:
+        """The profile with this pool's own values in place of the engine's."""
+        own = {name: value for name in Overrides.model_fields if (value := getattr(self, name)) is not None}
+        own["environment"] = profile.environment | self.environment
+        if self.image:
+            own["build"] = None
+        return profile.model_copy(update=own)

@@ -1,0 +1,44 @@
+"""A route to containers of one's own, for an edge that stands in another stack."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pulumi_tts.config.fields import Domain, Headers, PathPrefix, Seconds, Strict, UrlPath
+from pulumi_tts.config.profile import Kind, KindField
+
+Upstream = Annotated[str, Field(pattern=r"^http://[A-Za-z0-9._-]+(:\d{1,5})?$")]
+
+
+class RouteHealth(Strict):
+    """How the edge asks an upstream whether it is ready."""
+
+    path: UrlPath
+    """What it asks for; any status below 400 means ready."""
+    interval: Seconds = 10
+    """Time between two checks. Default: 10s."""
+    timeout: Seconds = 5
+    """How long one check may take. Default: 5s."""
+
+
+class WrittenRoute(Strict):
+    """One host name and path prefix, and where its requests go."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    """Unique at the edge; shown in its dashboard."""
+    host: Domain
+    """The host name that clients use."""
+    upstreams: Annotated[list[Upstream], Field(min_length=1)]
+    """Addresses on the edge's network, as `http://container:port`."""
+    path: PathPrefix = "/"
+    """The path prefix. Default: the whole host."""
+    strip: bool = True
+    """Whether the upstream sees paths without the prefix. Default: yes."""
+    service: str | None = None
+    """A name for the upstreams, shared by routes that lead to the same ones. Default: the route's name."""
+    kind: KindField = Kind.api
+    """`api` or `ui`: pages of a UI are compressed, and its sessions stay on their upstream."""
+    health: RouteHealth | None = None
+    """Asked only where there are several upstreams. Default: not asked."""
+    headers: Headers = {}
+    """Headers added to every answer."""

@@ -1,0 +1,45 @@
+"""Everything a user may write under `tts:stack`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from pulumi_tts.config.edge import Edge
+from pulumi_tts.config.fields import Domain, Strict
+from pulumi_tts.config.host import Host
+from pulumi_tts.config.pool import Pool
+
+
+class ImageSource(StrEnum):
+    """Where images come from."""
+
+    auto = "auto"
+    """`local` on a host that has the local base image (`make images`), else `registry`."""
+    registry = "registry"
+    """Pulled from container registries; our own are built on top of Debian's official image."""
+    local = "local"
+    """Built on the host from Debian and Python packages; no container registry is asked."""
+
+
+class Stack(Strict):
+    """One speech service: hosts, pools of instances, and the edge in front of them."""
+
+    domain: Domain = "localhost"
+    """What `{domain}` stands for in host names. Default: localhost."""
+    images: ImageSource = Field(default=ImageSource.auto, strict=False)
+    """Where images come from: `auto`, `registry` or `local`. Default: auto."""
+    hosts: Annotated[list[Host], Field(min_length=1, max_length=1)] = [Host()]
+    """The Docker host. Default: this machine."""
+    pools: Annotated[list[Pool], Field(min_length=1)]
+    """The pools of instances."""
+    edge: Edge = Edge()
+    """The edge in front of them."""
+
+    @property
+    def secret_references(self) -> list[tuple[str, str]]:
+        """Every `{secret: KEY}` in the config: its path and its key."""
+        dashboard = self.edge.dashboard
+        if not (dashboard.enabled and dashboard.password):
+            return []
+        return [("edge.dashboard.password.secret", dashboard.password.secret)]

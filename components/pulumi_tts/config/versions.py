@@ -1,0 +1,35 @@
+"""The names and versions in versions.toml, the one table of what users run."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The images that are not an engine's own."""
+
+    base: str
+    """What our own images start from, where a registry answers."""
+    local_base: str
+    """The same, made on the host by `make images`, where none does."""
+    traefik: str
+    """The edge, where a registry answers."""
+
+
+@cache
+def table() -> dict[str, Any]:
+    """The whole table."""
+    return tomllib.loads(files("pulumi_tts.config").joinpath("versions.toml").read_text())
+
+
+def images() -> Images:
+    """The images by name."""
+    entries = table()["images"]
+    return Images(
+        base=entries["base"]["registry"],
+        local_base=f"pulumi-tts/base:{entries['base']['debootstrap']}",
+        traefik=entries["traefik"]["registry"],
+    )
