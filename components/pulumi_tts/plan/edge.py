@@ -1,0 +1,76 @@
+"""The edge: where it listens, and what it adds to requests and answers."""
+
+from dataclasses import dataclass
+
+from pulumi_tts.config.checks import filled
+from pulumi_tts.config.edge import Edge
+from pulumi_tts.plan.images import Image, edge_image
+from pulumi_tts.plan.routes import http_url
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardPlan:
+    """Traefik's dashboard: its host name, its published port, and who may come in."""
+
+    host: str
+    port: int
+    own_port: bool
+    """Whether the port is the dashboard's alone."""
+    user: str
+    password_key: str | None
+    """The config key of a password given by the user; absent for a generated one."""
+
+    @property
+    def url(self) -> str:
+        """Where a person finds it."""
+        return f"{http_url(self.host, self.port)}/dashboard/"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePlan:
+    """The edge as it will run; memory in MiB, times in seconds."""
+
+    name: str
+    image: Image
+    bind: str
+    port: int
+    domain: str
+    dashboard: DashboardPlan | None
+    headers: tuple[tuple[str, str], ...]
+    compress: bool
+    drain: int
+    memory: int
+
+    @property
+    def url(self) -> str:
+        """Where clients find the edge under its domain."""
+        return http_url(self.domain, self.port)
+
+
+def plan_edge(edge: Edge, name: str, domain: str, local_images: bool) -> EdgePlan:
+    """What follows from the edge's config; ``name`` is its container's."""
+    return EdgePlan(
+        name=name,
+        image=edge_image(local_images),
+        bind=edge.bind,
+        port=edge.port,
+        domain=domain,
+        dashboard=_dashboard(edge, domain),
+        headers=tuple(sorted(edge.headers.items())),
+        compress=edge.compress,
+        drain=edge.drain,
+        memory=edge.memory,
+    )
+
+
+def _dashboard(edge: Edge, domain: str) -> DashboardPlan | None:
+    dashboard = edge.dashboard
+    if not dashboard.enabled:
+        return None
+    return DashboardPlan(
+        host=filled(dashboard.host, domain),
+        port=dashboard.port or edge.port,
+        own_port=dashboard.port is not None,
+        user=dashboard.user,
+        password_key=dashboard.password.secret if dashboard.password else None,
+    )

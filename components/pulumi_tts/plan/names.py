@@ -1,0 +1,21 @@
+"""The names of what is made, so that a person meets the same word in the config, in Docker and in the state."""
+
+
+def instance_name(pool: str, number: int) -> str:
+    """An instance's container, as its pool's resources are called: `tts-dev-voice-1`."""
+    return f"{pool}-{number}"
+
+
+def outputs_volume(instance: str) -> str:
+    """The volume that keeps what an instance makes."""
+    return f"{instance}-outputs"
+
+
+def edge_name(stack: str) -> str:
+    """The edge's container."""
+    return f"{stack}-edge"
+
+
+def pool_name(stack: str, pool: str) -> str:
+    """What a pool's resources are called in a stack."""
+    return f"{stack}-{pool}"

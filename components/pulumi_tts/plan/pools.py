@@ -1,0 +1,112 @@
+"""Pools: every instance of every pool, with all that its container needs."""
+
+from dataclasses import dataclass
+
+from pulumi_tts.config.pool import Pool
+from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.plan.images import Image, engine_image
+from pulumi_tts.plan.names import instance_name, outputs_volume
+from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One engine in one container."""
+
+    name: str
+    number: int
+    upstream: str
+    """Where the edge reaches it: `http://name:port`."""
+    volume: str | None
+    """The volume of its outputs, if the engine makes any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What is the same for every instance's container of a pool; sizes in MiB, times in seconds."""
+
+    command: tuple[str, ...] | None
+    environment: tuple[tuple[str, str], ...]
+    health: Health
+    outputs: str | None
+    user: str
+    read_only: bool
+    writable: tuple[str, ...]
+    memory: int
+    pids: int
+    stop_grace: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """A pool as it will run."""
+
+    name: str
+    """The name in the config."""
+    resource_name: str
+    """What its resources are called."""
+    engine: str
+    image: Image
+    container: Container
+    instances: tuple[Instance, ...]
+    shared_routes: tuple[Route, ...]
+    instance_routes: tuple[Route, ...]
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route of the pool."""
+        return self.shared_routes + self.instance_routes
+
+
+def plan_pool(pool: Pool, resource_name: str, domain: str, base: str) -> PoolPlan:
+    """What follows from a pool's config.
+
+    ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, and ``base`` is what the
+    images of our own start from.
+    """
+    profile = pool.profile
+    instances = tuple(_instance(resource_name, number, profile) for number in range(1, pool.instances + 1))
+    upstreams = tuple(instance.upstream for instance in instances)
+    return PoolPlan(
+        name=pool.name,
+        resource_name=resource_name,
+        engine=pool.engine_name,
+        image=engine_image(profile, base),
+        container=_container(pool, profile),
+        instances=instances,
+        shared_routes=tuple(shared_routes(pool, profile, domain, upstreams)),
+        instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
+    )
+
+
+def _instance(resource_name: str, number: int, profile: Profile) -> Instance:
+    name = instance_name(resource_name, number)
+    return Instance(
+        name=name,
+        number=number,
+        upstream=f"http://{name}:{profile.port}",
+        volume=outputs_volume(name) if profile.outputs else None,
+    )
+
+
+def _container(pool: Pool, profile: Profile) -> Container:
+    return Container(
+        command=tuple(profile.command) if profile.command else None,
+        environment=tuple(sorted((_base_path(pool, profile) | profile.environment).items())),
+        health=profile.health,
+        outputs=profile.outputs,
+        user=profile.user,
+        read_only=profile.read_only,
+        writable=tuple(profile.writable),
+        memory=profile.memory,
+        pids=profile.pids,
+        stop_grace=profile.stop_grace,
+    )
+
+
+def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:
+    """The variable that tells a UI the prefix which the edge strips."""
+    prefix = pool.routes.path
+    if profile.base_path_variable and pool.routes.strip and prefix and prefix != "/":
+        return {profile.base_path_variable: prefix}
+    return {}

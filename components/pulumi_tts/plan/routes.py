@@ -1,0 +1,116 @@
+"""Routes: what the edge matches, and the upstreams it sends that to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pulumi_tts.config.checks import filled
+from pulumi_tts.config.pool import Pool
+from pulumi_tts.config.profile import Kind, Profile
+from pulumi_tts.config.route import RouteHealth, WrittenRoute
+
+HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How the edge asks an upstream whether it is ready; times in seconds."""
+
+    path: str
+    interval: int
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One host name and path prefix, and where its requests go."""
+
+    name: str
+    """Unique at the edge; shown in its dashboard: `voice.pool`, `voice.path`, `voice.1`."""
+    host: str
+    prefix: str
+    """`/` for the whole host."""
+    strip: bool
+    """Whether the upstream sees paths without the prefix."""
+    service: str
+    """The upstreams' common name; routes of one service share its health checks and its sessions."""
+    upstreams: tuple[str, ...]
+    """The instances' addresses, as `http://host:port`."""
+    kind: Kind
+    health: HealthCheck | None
+    """Absent where there is no other upstream to choose."""
+    headers: tuple[tuple[str, str], ...]
+    """Headers added to every answer."""
+
+    @property
+    def sticky(self) -> bool:
+        """Whether a session must stay on its upstream."""
+        return self.kind is Kind.ui and len(self.upstreams) > 1
+
+    def url(self, port: int) -> str:
+        """Where a client finds this route, given the edge's port."""
+        return http_url(self.host, port) + self.prefix.rstrip("/")
+
+
+def http_url(host: str, port: int) -> str:
+    """A URL without the port that HTTP implies."""
+    return f"http://{host}" if port == HTTP_PORT else f"http://{host}:{port}"
+
+
+def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[str, ...]) -> Iterator[Route]:
+    """The routes that lead to any instance of a pool."""
+    ways = []
+    if pool.routes.pool:
+        ways.append(("pool", filled(pool.routes.pool, domain), "/"))
+    if pool.routes.path:
+        ways.append(("path", domain, pool.routes.path))
+    health = profile.health
+    for way, host, prefix in ways:
+        yield Route(
+            name=f"{pool.name}.{way}",
+            host=host,
+            prefix=prefix,
+            strip=pool.routes.strip and prefix != "/",
+            service=pool.name,
+            upstreams=upstreams,
+            kind=profile.kind,
+            health=HealthCheck(health.path, health.interval, health.timeout) if len(upstreams) > 1 else None,
+            headers=tuple(sorted(pool.headers.items())),
+        )
+
+
+def instance_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[str, ...]) -> Iterator[Route]:
+    """The routes that lead to one instance each, if the pool has them."""
+    if not pool.routes.instance:
+        return
+    for number, upstream in enumerate(upstreams, start=1):
+        yield Route(
+            name=f"{pool.name}.{number}",
+            host=filled(pool.routes.instance, domain, number),
+            prefix="/",
+            strip=False,
+            service=f"{pool.name}.{number}",
+            upstreams=(upstream,),
+            kind=profile.kind,
+            health=None,
+            headers=tuple(sorted(pool.headers.items())),
+        )
+
+
+def route_from(written: WrittenRoute) -> Route:
+    """The route that somebody wrote for containers of their own."""
+    several = len(written.upstreams) > 1
+    return Route(
+        name=written.name,
+        host=written.host,
+        prefix=written.path,
+        strip=written.strip and written.path != "/",
+        service=written.service or written.name,
+        upstreams=tuple(written.upstreams),
+        kind=written.kind,
+        health=_check(written.health) if written.health and several else None,
+        headers=tuple(sorted(written.headers.items())),
+    )
+
+
+def _check(health: RouteHealth) -> HealthCheck:
+    return HealthCheck(health.path, health.interval, health.timeout)

@@ -1,0 +1,157 @@
+"""Traefik's configuration: what it is started with, and the files that it watches."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from pulumi_tts.config.profile import Kind
+from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
+from pulumi_tts.plan.routes import Route
+
+# Inside the container; what is published outside is the plan's business.
+WEB_PORT = 8080
+DASHBOARD_PORT = 8081
+PING_PORT = 8082
+
+# Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
+COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
+
+Tree = dict[str, Any]
+
+
+def static_arguments(edge: EdgePlan, directory: str) -> tuple[str, ...]:
+    """Traefik's command line: everything that cannot change while it runs; it watches ``directory`` for the rest."""
+    return (
+        f"--entryPoints.web.address=:{WEB_PORT}",
+        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
+        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
+        f"--entryPoints.web.transport.lifeCycle.graceTimeOut={edge.drain}s",
+        *_dashboard_arguments(edge.dashboard),
+        *ping_arguments(),
+        # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
+        "--serversTransport.forwardingTimeouts.dialTimeout=2s",
+        f"--providers.file.directory={directory}",
+        "--providers.file.watch=true",
+        "--log.format=json",
+        "--accessLog=true",
+        "--accessLog.format=json",
+        "--global.checkNewVersion=false",
+        "--global.sendAnonymousUsage=false",
+    )
+
+
+def ping_arguments() -> tuple[str, ...]:
+    """What the edge and its own health check must agree on."""
+    return (
+        "--ping=true",
+        "--ping.entryPoint=ping",
+        f"--entryPoints.ping.address=127.0.0.1:{PING_PORT}",
+    )
+
+
+def _dashboard_arguments(dashboard: DashboardPlan | None) -> tuple[str, ...]:
+    if dashboard is None:
+        return ()
+    own_port = (f"--entryPoints.dashboard.address=:{DASHBOARD_PORT}",) if dashboard.own_port else ()
+    return (*own_port, "--api.dashboard=true", "--api.insecure=false")
+
+
+def routes_file(routes: Iterable[Route], headers: Iterable[tuple[str, str]], compress: bool) -> str:
+    """The file of all routes; ``headers`` are added to every answer, ``compress`` is for pages of UI pools."""
+    routes = sorted(routes, key=lambda route: route.name)
+    middlewares = _edge_middlewares(dict(headers), compress)
+    for route in routes:
+        middlewares |= _route_middlewares(route)
+    routers = {route.name: _router(route, middlewares) for route in routes}
+    used = {name for router in routers.values() for name in router.get("middlewares", ())}
+    sections: Tree = {
+        "routers": routers,
+        "services": {route.service: _service(route) for route in routes},
+        "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
+    }
+    # Traefik refuses a section that is there and empty.
+    return _yaml({"http": {name: section for name, section in sections.items() if section}})
+
+
+def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
+    """The file of the dashboard's route and login; it holds the password's bcrypt hash."""
+    # A file of its own: the hash is secret, the routes are not, and they should show in a preview.
+    login = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
+    router = {
+        "rule": f"Host(`{dashboard.host}`)",
+        "entryPoints": ["dashboard" if dashboard.own_port else "web"],
+        "service": "api@internal",
+        "middlewares": ["dashboard-login"],
+    }
+    return _yaml({"http": {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}})
+
+
+def _edge_middlewares(headers: dict[str, str], compress: bool) -> Tree:
+    own: Tree = {}
+    if headers:
+        own["edge-headers"] = {"headers": {"customResponseHeaders": headers}}
+    if compress:
+        own["compress-pages"] = {"compress": {"includedContentTypes": COMPRESSED}}
+    return own
+
+
+def _route_middlewares(route: Route) -> Tree:
+    own: Tree = {}
+    if route.headers:
+        own[f"{route.service}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
+    if route.strip:
+        own[f"{route.name}-strip"] = {"stripPrefix": {"prefixes": [route.prefix]}}
+    if len(route.upstreams) > 1:
+        # Traefik retries only while no byte has reached an upstream, so nothing is spoken twice.
+        own[f"{route.service}-retry"] = {"retry": {"attempts": len(route.upstreams), "initialInterval": "50ms"}}
+    return own
+
+
+def _router(route: Route, middlewares: Tree) -> Tree:
+    chain = [
+        "edge-headers",
+        *(["compress-pages"] if route.kind is Kind.ui else []),
+        f"{route.service}-headers",
+        f"{route.name}-strip",
+        f"{route.service}-retry",
+    ]
+    used = [name for name in chain if name in middlewares]
+    return {
+        "rule": _rule(route),
+        "entryPoints": ["web"],
+        "service": route.service,
+        **({"middlewares": used} if used else {}),
+    }
+
+
+def _rule(route: Route) -> str:
+    if route.prefix == "/":
+        return f"Host(`{route.host}`)"
+    # PathPrefix alone would also match /studio-two.
+    return f"Host(`{route.host}`) && (Path(`{route.prefix}`) || PathPrefix(`{route.prefix}/`))"
+
+
+def _service(route: Route) -> Tree:
+    balancer: Tree = {
+        "servers": [{"url": upstream} for upstream in route.upstreams],
+        "passHostHeader": True,
+        # Each chunk of audio goes out as it comes.
+        "responseForwarding": {"flushInterval": "-1ms"},
+    }
+    if route.health:
+        balancer["healthCheck"] = {
+            "path": route.health.path,
+            "interval": f"{route.health.interval}s",
+            "timeout": f"{route.health.timeout}s",
+        }
+    if route.sticky:
+        cookie = {"name": f"tts-{route.service}", "httpOnly": True, "sameSite": "lax"}
+        balancer["sticky"] = {"cookie": cookie}
+    return {"loadBalancer": balancer}
+
+
+def _yaml(tree: Tree) -> str:
+    return yaml.dump(tree, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=1000)
