@@ -1,0 +1,18 @@
+"""The plan as Docker resources: one short component each for the edge, a pool and the whole."""
+
+from pulumi_tts.docker.edge import RouteArgs, RouteHealthArgs, TraefikEdge, TraefikEdgeArgs
+from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
+from pulumi_tts.docker.secrets import referenced_secrets
+from pulumi_tts.docker.stack import SpeechStack, SpeechStackArgs
+
+__all__ = [
+    "RouteArgs",
+    "RouteHealthArgs",
+    "SpeechStack",
+    "SpeechStackArgs",
+    "TraefikEdge",
+    "TraefikEdgeArgs",
+    "TtsPool",
+    "TtsPoolArgs",
+    "referenced_secrets",
+]

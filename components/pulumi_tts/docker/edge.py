@@ -1,0 +1,183 @@
+"""The Traefik edge on a Docker host, in a stack of pulumi-tts or in one of your own."""
+
+from collections.abc import Iterable
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.config import WrittenRoute, load_part
+from pulumi_tts.config.edge import Edge
+from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
+from pulumi_tts.docker.hardening import container_options, hardened
+from pulumi_tts.docker.images import image_on_host
+from pulumi_tts.docker.passwords import login_password
+from pulumi_tts.docker.pids import pids_limit
+from pulumi_tts.plan import EdgePlan, Route, plan_edge, route_from
+from pulumi_tts.render import traefik
+
+_PIDS = 512
+_USER = "65532:65532"  # "nonroot"; Traefik writes nothing, and its ports in the container need no privilege
+
+
+class RouteHealthArgs(TypedDict):
+    """How the edge asks an upstream whether it is ready."""
+
+    path: str
+    """What it asks for; any status below 400 means ready."""
+    interval: NotRequired[str]
+    """Time between two checks. Default: 10s."""
+    timeout: NotRequired[str]
+    """How long one check may take. Default: 5s."""
+
+
+class RouteArgs(TypedDict):
+    """One host name and path prefix, and where its requests go."""
+
+    name: str
+    """Unique at the edge."""
+    host: str
+    """The host name that clients use."""
+    upstreams: list[str]
+    """Addresses on the edge's network, as `http://container:port`."""
+    path: NotRequired[str]
+    """The path prefix. Default: the whole host."""
+    strip: NotRequired[bool]
+    """Whether the upstream sees paths without the prefix. Default: yes."""
+    service: NotRequired[str]
+    """A name for the upstreams, shared by routes that lead to the same ones. Default: the route's name."""
+    kind: NotRequired[str]
+    """`api` or `ui`: pages of a UI are compressed, and its sessions stay on their upstream. Default: api."""
+    health: NotRequired[RouteHealthArgs]
+    """Asked only where there are several upstreams. Default: not asked."""
+    headers: NotRequired[dict[str, str]]
+    """Headers added to every answer."""
+
+
+class TraefikEdgeArgs(TypedDict):
+    """What a TraefikEdge is made from."""
+
+    network: pulumi.Input[str]
+    """The Docker network that the upstreams are on."""
+    routes: pulumi.Input[list[Any]]
+    """RouteArgs: those of pools (`TtsPool.routes`) and of containers of your own."""
+    edge: NotRequired[dict[str, Any]]
+    """The edge as under `edge:` in docs/config.yaml."""
+    domain: NotRequired[str]
+    """What `{domain}` stands for. Default: localhost."""
+    images: NotRequired[str]
+    """`registry` or `local`. Default: registry."""
+    docker: NotRequired[str]
+    """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
+    password: NotRequired[pulumi.Input[str]]
+    """The dashboard's password. Default: a generated one."""
+    stack: NotRequired[str]
+    """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
+    plan: NotRequired[Any]
+    """In Python only: an EdgePlan, where SpeechStack has planned everything; `edge` is then not read."""
+
+
+class TraefikEdge(pulumi.ComponentResource):
+    """Traefik in front of pools: host names, path prefixes, a dashboard behind a login.
+
+    Routes, headers and logins are files in a volume that Traefik watches: changing them restarts nothing.
+
+    Raises ConfigError if `edge` is not right; a route that is not right fails the deployment before it is used.
+    """
+
+    url: pulumi.Output[str]
+    """Where clients find the edge under its domain."""
+    dashboard_url: pulumi.Output[str]
+    """Where people find the dashboard; empty without one."""
+    dashboard_user: pulumi.Output[str]
+    """The dashboard's login; empty without one."""
+    dashboard_password: pulumi.Output[str]
+    """The dashboard's password, a secret; empty without a dashboard."""
+
+    def __init__(self, name: str, args: TraefikEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        plan: EdgePlan = args["plan"] if "plan" in args else _planned(name, args)
+        super().__init__("tts:index:TraefikEdge", name, None, opts)
+        self._stack = args.get("stack", name)
+        image = image_on_host(f"{name}-image", plan.image, self)
+        files: dict[str, pulumi.Input[str]] = {"routes.yml": _routes_file(args["routes"], plan)}
+        self.dashboard_url = self.dashboard_user = self.dashboard_password = pulumi.Output.from_input("")
+        if dashboard := plan.dashboard:
+            password = login_password(f"{name}-dashboard-password", args.get("password"), self)
+            files["dashboard.yml"] = password.hashed.apply(lambda hashed: traefik.dashboard_file(dashboard, hashed))
+            self.dashboard_url = pulumi.Output.from_input(dashboard.url)
+            self.dashboard_user = pulumi.Output.from_input(dashboard.user)
+            self.dashboard_password = password.plain
+        live = LiveFiles(f"{name}-files", self._stack, files, image, self)
+        self._container(name, plan, image, live, args)
+        self.url = pulumi.Output.from_input(plan.url)
+        self.register_outputs(
+            {
+                "url": self.url,
+                "dashboard_url": self.dashboard_url,
+                "dashboard_user": self.dashboard_user,
+                "dashboard_password": self.dashboard_password,
+            }
+        )
+
+    def _container(
+        self, name: str, plan: EdgePlan, image: pulumi.Output[str], live: LiveFiles, args: TraefikEdgeArgs
+    ) -> None:
+        public = docker.Network(f"{name}-public", name=f"{name}-public", opts=pulumi.ResourceOptions(parent=self))
+        pids = pids_limit(name, endpoint(args.get("docker")), _PIDS)
+        options = container_options(self, pulumi.ResourceHookBinding(after_create=[pids]))
+        # The first files are in place before Traefik looks, so its first answers are not 404.
+        options.depends_on = [live.courier]
+        docker.Container(
+            name,
+            name=plan.name,
+            image=image,
+            command=list(traefik.static_arguments(plan, CURRENT)),
+            user=_USER,
+            read_only=True,
+            memory=plan.memory,
+            ports=_ports(plan),
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=public.name),
+                docker.ContainerNetworksAdvancedArgs(name=args["network"]),
+            ],
+            volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", "traefik", "healthcheck", *traefik.ping_arguments()],
+                interval="5s",
+                timeout="3s",
+                retries=3,
+                start_period="10s",
+            ),
+            wait=True,
+            wait_timeout=60,
+            restart="unless-stopped",
+            stop_timeout=plan.drain,
+            destroy_grace_seconds=plan.drain,
+            **hardened(self._stack, "edge"),
+            opts=options,
+        )
+
+
+def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
+    edge = load_part(Edge, args.get("edge", {}), "edge")
+    return plan_edge(edge, name, args.get("domain", "localhost"), args.get("images") == "local")
+
+
+def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
+    def render(given: Iterable[Any]) -> str:
+        planned = [route if isinstance(route, Route) else _checked(route) for route in given]
+        return traefik.routes_file(planned, plan.headers, plan.compress)
+
+    return pulumi.Output.from_input(routes).apply(render)
+
+
+def _checked(written: Any) -> Route:
+    return route_from(load_part(WrittenRoute, written, f"routes[{written.get('name')!r}]"))
+
+
+def _ports(plan: EdgePlan) -> list[docker.ContainerPortArgs]:
+    published = [(traefik.WEB_PORT, plan.port)]
+    if plan.dashboard and plan.dashboard.own_port:
+        published.append((traefik.DASHBOARD_PORT, plan.dashboard.port))
+    return [docker.ContainerPortArgs(internal=inside, external=outside, ip=plan.bind) for inside, outside in published]

@@ -1,0 +1,67 @@
+"""Live files: a volume whose files change under a running container, each all at once."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
+
+MOUNT = "/files"
+CURRENT = f"{MOUNT}/current"
+_INCOMING = f"{MOUNT}/incoming"
+
+# Docker writes an upload in pieces, and a watcher may read half a file. Moving it within the volume is atomic.
+# What is not among the names is of an earlier plan and goes.
+_MOVE = f"""
+set -e
+mkdir -p {CURRENT}
+for name in "$@"; do mv {_INCOMING}/"$name" {CURRENT}/"$name"; done
+for file in {CURRENT}/*; do
+  kept=no
+  for name in "$@"; do if [ "$file" = {CURRENT}/"$name" ]; then kept=yes; fi; done
+  if [ $kept = no ]; then rm "$file"; fi
+done
+"""
+
+
+class LiveFiles:
+    """A volume and the courier that brings its files: a container that moves them into place and ends.
+
+    A change of any file replaces the courier alone; who has mounted the volume read-only sees whole files only,
+    under ``current/``. The courier is the one container of ours that runs as root: a fresh volume belongs to root.
+    It has no capability, no network and a read-only root, and lives for a fraction of a second.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stack: str,
+        files: Mapping[str, pulumi.Input[str]],
+        image: pulumi.Input[str],
+        parent: pulumi.Resource,
+    ) -> None:
+        self.volume = docker.Volume(
+            name, name=name, labels=volume_labels(stack, "files"), opts=pulumi.ResourceOptions(parent=parent)
+        )
+        self.courier = docker.Container(
+            f"{name}-courier",
+            name=f"{name}-courier",
+            image=image,
+            entrypoints=["/bin/sh", "-c", _MOVE, "courier"],
+            command=sorted(files),
+            user="0:0",
+            network_mode="none",
+            read_only=True,
+            memory=64,
+            uploads=[
+                docker.ContainerUploadArgs(file=f"{_INCOMING}/{file}", content=content)
+                for file, content in sorted(files.items())
+            ],
+            volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=self.volume.name)],
+            must_run=False,
+            attach=True,
+            restart="no",
+            **hardened(stack, "files"),
+            opts=container_options(parent),
+        )

@@ -1,0 +1,51 @@
+"""What every container of ours has in common: no privileges, bounded logs, labels to find it by."""
+
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+# Docker keeps the logs of a container for ever unless told otherwise: 3 files of 10 MB here.
+_LOGS = {"max-size": "10m", "max-file": "3"}
+
+# The provider does not apply edits of these to a running container, and says nothing (pulumi-docker's traps, 1).
+REPLACED_ON = ["healthcheck", "tmpfs", "init"]
+
+
+def hardened(stack: str, part: str) -> dict[str, Any]:
+    """The container options that no container of ours goes without.
+
+    ``stack`` and ``part`` become its labels; a part is `edge`, `files` or `instance`.
+    """
+    return {
+        "labels": labels(stack, part),
+        "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        "security_opts": ["no-new-privileges:true"],
+        "log_driver": "json-file",
+        "log_opts": _LOGS,
+    }
+
+
+def labels(stack: str, part: str) -> list[docker.ContainerLabelArgs]:
+    """The labels by which `docker ps --filter label=…` and `make down` find what is ours."""
+    return [
+        docker.ContainerLabelArgs(label="pulumi-tts.part", value=part),
+        docker.ContainerLabelArgs(label="pulumi-tts.stack", value=stack),
+    ]
+
+
+def volume_labels(stack: str, part: str) -> list[docker.VolumeLabelArgs]:
+    """The same for volumes; a part is `outputs` or `files`."""
+    return [
+        docker.VolumeLabelArgs(label="pulumi-tts.part", value=part),
+        docker.VolumeLabelArgs(label="pulumi-tts.stack", value=stack),
+    ]
+
+
+def container_options(
+    parent: pulumi.Resource, hooks: pulumi.ResourceHookBinding | None = None
+) -> pulumi.ResourceOptions:
+    """The Pulumi options of a container: its name is taken until the old one is gone."""
+    return pulumi.ResourceOptions(
+        parent=parent, delete_before_replace=True, replace_on_changes=REPLACED_ON, hooks=hooks
+    )

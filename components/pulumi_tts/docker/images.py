@@ -1,0 +1,35 @@
+"""An image on its Docker host: pulled, or built there."""
+
+import os
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.plan import Build, Image
+
+
+def image_on_host(name: str, image: Image, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The id of the image, once the host has it.
+
+    Images stay on the host when a stack is destroyed: they are a cache, and other stacks may use them.
+    """
+    resource = docker.RemoteImage(
+        name,
+        name=image.reference,
+        keep_locally=True,
+        build=_build(image.build, image.reference) if image.build else None,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return resource.image_id
+
+
+def _build(build: Build, tag: str) -> docker.RemoteImageBuildArgs:
+    return docker.RemoteImageBuildArgs(
+        # Relative, so that the state is the same in every checkout.
+        context=os.path.relpath(build.context),
+        dockerfile=build.dockerfile,
+        tags=[tag],
+        build_args={"BASE": build.base},
+        remove=True,
+        force_remove=True,
+    )

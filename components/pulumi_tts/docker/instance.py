@@ -1,0 +1,65 @@
+"""One engine in one container, with a volume of its own for what it makes."""
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
+from pulumi_tts.plan.pools import Container, Instance
+
+
+class TtsInstance(pulumi.ComponentResource):
+    """One instance of a pool; made by TtsPool, which knows what all of its instances share."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        container: Container,
+        *,
+        stack: str,
+        image: pulumi.Input[str],
+        network: pulumi.Input[str],
+        hooks: pulumi.ResourceHookBinding,
+        parent: pulumi.Resource,
+    ) -> None:
+        super().__init__("tts:index:TtsInstance", instance.name, None, pulumi.ResourceOptions(parent=parent))
+        health = container.health
+        docker.Container(
+            instance.name,
+            name=instance.name,
+            image=image,
+            command=list(container.command) if container.command else None,
+            envs=[f"{name}={value}" for name, value in container.environment],
+            user=container.user,
+            read_only=container.read_only,
+            tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
+            memory=container.memory,
+            volumes=self._outputs(instance, container, stack),
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", *health.command],
+                interval=f"{health.interval}s",
+                timeout=f"{health.timeout}s",
+                retries=health.retries,
+                start_period=f"{health.startup}s",
+            ),
+            wait=True,
+            wait_timeout=health.startup + health.retries * (health.interval + health.timeout),
+            restart="unless-stopped",
+            stop_timeout=container.stop_grace,
+            destroy_grace_seconds=container.stop_grace,
+            **hardened(stack, "instance"),
+            opts=container_options(self, hooks),
+        )
+        self.register_outputs({})
+
+    def _outputs(self, instance: Instance, container: Container, stack: str) -> list[docker.ContainerVolumeArgs] | None:
+        if not (instance.volume and container.outputs):
+            return None
+        volume = docker.Volume(
+            instance.volume,
+            name=instance.volume,
+            labels=volume_labels(stack, "outputs"),
+            # What users made outlives the instance, the pool and the stack; `make down VOLUMES=1` removes it.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        return [docker.ContainerVolumeArgs(container_path=container.outputs, volume_name=volume.name)]

@@ -1,0 +1,44 @@
+"""A login's password: generated, or given by the user; and the bcrypt hash that reaches the edge."""
+
+import base64
+from dataclasses import dataclass
+
+import bcrypt
+import pulumi
+import pulumi_random as random
+
+_STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BCRYPT = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_SALT_BYTES = 16
+_ROUNDS = 10  # as RandomPassword's own hash; Traefik computes it at each request
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A password and its hash, both secret."""
+
+    plain: pulumi.Output[str]
+    hashed: pulumi.Output[str]
+
+
+def login_password(name: str, given: pulumi.Input[str] | None, parent: pulumi.Resource) -> Password:
+    """The password of a login: ``given`` where the user has one, else generated and kept in the state."""
+    opts = pulumi.ResourceOptions(parent=parent)
+    if given is None:
+        generated = random.RandomPassword(name, length=24, special=False, opts=opts)
+        return Password(generated.result, pulumi.Output.secret(generated.bcrypt_hash))
+    # A salt that stays: with a new one at every run, nothing would ever be unchanged.
+    salt = random.RandomId(f"{name}-salt", byte_length=_SALT_BYTES, opts=opts)
+    plain = pulumi.Output.secret(given)
+    return Password(plain, pulumi.Output.all(plain, salt.b64_std).apply(lambda both: bcrypt_hash(*both)))
+
+
+def bcrypt_hash(password: str, salt: str) -> str:
+    """The bcrypt hash of a password under a salt of 16 bytes in standard Base64.
+
+    Raises ValueError for a password of more than 72 bytes, which bcrypt would cut.
+    """
+    raw = base64.b64encode(base64.b64decode(salt)).rstrip(b"=")
+    alphabet = bytes.maketrans(_STANDARD, _BCRYPT)
+    prefix = f"$2b${_ROUNDS}$".encode()
+    return bcrypt.hashpw(password.encode(), prefix + raw.translate(alphabet)).decode()

@@ -1,0 +1,76 @@
+"""What is asked of the Docker host before anything is touched."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pulumi_tts.config import ConfigError, ImageSource, Problem, Stack, versions
+from pulumi_tts.config.problems import shown
+from pulumi_tts.docker.endpoint import client, endpoint
+from pulumi_tts.plan import EdgePlan, StackPlan
+
+_ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  compared with, not bound to
+
+
+def uses_local_images(stack: Stack) -> bool:
+    """Whether images are built on the host without a registry.
+
+    `auto` is decided by what is on the host: who has the local base image made it because no registry answered, and
+    the answer stays the same from one `up` to the next. Raises ConfigError if the host does not answer.
+    """
+    if stack.images is not ImageSource.auto:
+        return stack.images is ImageSource.local
+    return bool(_reached(stack).images.list(name=versions.images().local_base))
+
+
+def check_host(stack: Stack, plan: StackPlan) -> None:
+    """Raises ConfigError if the host does not answer, or a port is taken by a container that is not this stack's."""
+    problems = list(_taken_ports(_reached(stack), plan))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _reached(stack: Stack) -> Any:
+    from docker.errors import DockerException  # noqa: PLC0415  see endpoint.client
+
+    host = stack.hosts[0]
+    at = endpoint(host.docker)
+    try:
+        docker = client(at)
+        docker.ping()
+    except (DockerException, OSError) as error:
+        problem = Problem(
+            "hosts[0].docker",
+            shown(at),
+            f"does not answer as a Docker engine (host {host.name!r}: {error})",
+            "Start Docker there, or name the right endpoint here or in DOCKER_HOST",
+        )
+        raise ConfigError([problem]) from None
+    return docker
+
+
+def _taken_ports(docker: Any, plan: StackPlan) -> Iterator[Problem]:
+    wanted = _wanted_ports(plan.edge)
+    for container in docker.api.containers():
+        if container["Labels"].get("pulumi-tts.stack") == plan.name:
+            continue
+        for binding in container["Ports"]:
+            path = wanted.get(binding.get("PublicPort"))
+            if path and _same_address(plan.edge.bind, binding.get("IP", "")):
+                name = container["Names"][0].lstrip("/")
+                yield Problem(
+                    path,
+                    shown(binding["PublicPort"]),
+                    f"is already published on {binding['IP']} by the container {name!r}",
+                    "Choose another port or another edge.bind, or stop that container",
+                )
+
+
+def _wanted_ports(edge: EdgePlan) -> dict[int, str]:
+    wanted = {edge.port: "edge.port"}
+    if edge.dashboard and edge.dashboard.own_port:
+        wanted[edge.dashboard.port] = "edge.dashboard.port"
+    return wanted
+
+
+def _same_address(ours: str, theirs: str) -> bool:
+    return ours == theirs or ours in _ANY_ADDRESS or theirs in _ANY_ADDRESS

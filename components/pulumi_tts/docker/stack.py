@@ -1,0 +1,91 @@
+"""A whole speech service on a Docker host, from one config."""
+
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.config import load_stack
+from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
+from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.pool import TtsPool
+from pulumi_tts.docker.preflight import check_host, uses_local_images
+from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
+
+
+class SpeechStackArgs(TypedDict):
+    """What a SpeechStack is made from."""
+
+    config: dict[str, Any]
+    """Everything as under `tts:stack` in docs/config.yaml."""
+    secrets: NotRequired[dict[str, pulumi.Input[str]]]
+    """The secrets that the config refers to as `{secret: KEY}`, by their keys."""
+    preflight: NotRequired[bool]
+    """Whether the Docker host is asked, before anything is touched, if it answers and if ports are free.
+    Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
+
+
+class SpeechStack(pulumi.ComponentResource):
+    """An edge and its pools on one Docker host.
+
+    Raises ConfigError, with every problem, before anything is touched: a config that is not right, a Docker host
+    that does not answer, a port that is taken.
+    """
+
+    edge_url: pulumi.Output[str]
+    """Where clients find the edge under its domain."""
+    pools: pulumi.Output[dict[str, Any]]
+    """Each pool by name: its `url`, its `instances` (a list of URLs) and its `engine`."""
+    dashboard: pulumi.Output[dict[str, Any]]
+    """The dashboard's `url`, `user` and `password`; empty without one."""
+
+    def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        config = load_stack(args["config"])
+        plan = plan_stack(config, name, uses_local_images(config))
+        if args.get("preflight", True):
+            check_host(config, plan)
+        super().__init__("tts:index:SpeechStack", name, None, opts)
+
+        host = docker.Provider(f"{name}-host", host=endpoint(plan.docker), opts=pulumi.ResourceOptions(parent=self))
+        on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})
+        # Without a way out: what an engine is made to fetch by a request cannot leave the machine.
+        network = docker.Network(
+            f"{name}-network",
+            name=f"{name}-network",
+            internal=True,
+            opts=pulumi.ResourceOptions(parent=self, provider=host),
+        )
+        edge_args: TraefikEdgeArgs = {
+            "plan": plan.edge,
+            "routes": list(plan.routes),
+            "network": network.name,
+            "stack": name,
+            "docker": endpoint(plan.docker),
+        }
+        if plan.edge.dashboard and plan.edge.dashboard.password_key:
+            edge_args["password"] = args.get("secrets", {})[plan.edge.dashboard.password_key]
+        edge = TraefikEdge(plan.edge.name, edge_args, on_host)
+        for pool in plan.pools:
+            TtsPool(
+                pool.resource_name,
+                {"plan": pool, "network": network.name, "stack": name, "docker": endpoint(plan.docker)},
+                on_host,
+            )
+
+        self.edge_url = edge.url
+        self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
+        self.dashboard = pulumi.Output.from_input(
+            {"url": edge.dashboard_url, "user": edge.dashboard_user, "password": edge.dashboard_password}
+            if plan.edge.dashboard
+            else {}
+        )
+        self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
+
+
+def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:
+    """How clients reach a pool; without a shared route, its URL is its first instance's."""
+    return {
+        "url": next(route.url(plan.edge.port) for route in pool.routes),
+        "instances": [route.url(plan.edge.port) for route in pool.instance_routes],
+        "engine": pool.engine,
+    }
