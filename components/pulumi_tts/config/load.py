@@ -11,12 +11,14 @@ from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.host import Host
-from pulumi_tts.config.pool import Pool, Routes
+from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.config.stack import Stack
 
 T = TypeVar("T")
+
+Location = tuple[int | str, ...]
 
 _EXPECTED = {
     "string_type": ("is not text", "Write text; quote what YAML takes for something else"),
@@ -26,9 +28,19 @@ _EXPECTED = {
     "dict_type": ("is not a mapping", "Write a YAML mapping: one 'key: value' a line"),
     "model_type": ("is not a mapping", "Write a YAML mapping: one 'key: value' a line"),
     "missing": ("is missing", "Add it"),
+    "greater_than_equal": ("is too small", "Use at least {ge}"),
+    "less_than_equal": ("is too large", "Use at most {le}"),
+    "too_short": ("has too few items", "Give at least {min_length}"),
+    "too_long": ("has too many items", "Give at most {max_length}"),
+    "enum": ("is not one of the choices", "Choose {expected}"),
+    "string_pattern_mismatch": ("is not written as expected", "It has to match {pattern}"),
 }
 _SECRET_FIELDS = {("edge", "dashboard", "password")}
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
+_IN_THE_CLEAR = (
+    "is a secret in the clear",
+    "Write {secret: dashboardPassword} here and run: pulumi config set --secret tts:dashboardPassword",
+)
 
 
 def load_stack(raw: object) -> Stack:
@@ -81,49 +93,33 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if not str(part).startswith("<"))
-    path = yaml_path(location, below)
-    value = _shown_unless_secret(location, details["input"])
+    location = tuple(part for part in details["loc"] if part not in ENGINE_TAGS)
+    value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
+    return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
+
+
+def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, str]:
     kind = details["type"]
     context = details.get("ctx", {})
-    if location in _SECRET_FIELDS and kind == "model_type":
-        return Problem(
-            path,
-            value,
-            "is a secret in the clear",
-            "Write {secret: dashboardPassword} here and run: pulumi config set --secret tts:dashboardPassword",
-        )
+    if kind == "model_type" and location in _SECRET_FIELDS:
+        return _IN_THE_CLEAR
     if kind == "refused":
-        return Problem(path, value, context["reason"], context["remedy"])
+        return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
-        remedy = did_you_mean(str(location[-1]), _fields_at(location[:-1]))
-        return Problem(path, value, "is under a key that is not known here", remedy)
-    if kind == "missing":
-        return Problem(path, "(nothing)", *_EXPECTED["missing"])
+        known = _fields_at(location[:-1])
+        return "is under a key that is not known here", did_you_mean(str(details["loc"][-1]), known)
     if kind in _EXPECTED:
-        return Problem(path, value, *_EXPECTED[kind])
-    if kind in _LIMITS:
-        reason, remedy = _LIMITS[kind]
-        return Problem(path, value, reason, remedy.format_map(context))
-    return Problem(path, value, "is not accepted", details["msg"])
+        reason, remedy = _EXPECTED[kind]
+        return reason, remedy.format_map(context) if context else remedy
+    return "is not accepted", details["msg"]
 
 
-def _shown_unless_secret(location: tuple[int | str, ...], value: object) -> str:
+def _shown_unless_secret(location: Location, value: object) -> str:
     """The value for a message; what may be a secret stays out of terminals and CI logs."""
     return "(hidden)" if _SECRET_WORDS.search(yaml_path(location[-2:])) else shown(value)
 
 
-_LIMITS = {
-    "greater_than_equal": ("is too small", "Use at least {ge}"),
-    "less_than_equal": ("is too large", "Use at most {le}"),
-    "too_short": ("has too few items", "Give at least {min_length}"),
-    "too_long": ("has too many items", "Give at most {max_length}"),
-    "enum": ("is not one of the choices", "Choose {expected}"),
-    "string_pattern_mismatch": ("is not written as expected", "It has to match {pattern}"),
-}
-
-
-def yaml_path(location: tuple[int | str, ...], below: str = "") -> str:
+def yaml_path(location: Location, below: str = "") -> str:
     """A place in the YAML as people write it: `pools[0].routes.instance`."""
     path = below
     for part in location:
@@ -146,7 +142,7 @@ _MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
     keys = [part for part in location if isinstance(part, str)]
     return list((_MODELS[keys[-1]] if keys else Stack).model_fields)

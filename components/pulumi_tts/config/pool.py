@@ -20,9 +20,10 @@ def _known_engine(name: str) -> str:
 
 
 # The tags keep a wrong engine name from being reported as a wrong profile too, and the reverse.
+ENGINE_TAGS = ("<engine name>", "<engine profile>")
 Engine = Annotated[
-    Annotated[str, AfterValidator(_known_engine), Tag("<name>")] | Annotated[Profile, Tag("<profile>")],
-    Discriminator(lambda value: "<profile>" if isinstance(value, dict | Profile) else "<name>"),
+    Annotated[str, AfterValidator(_known_engine), Tag(ENGINE_TAGS[0])] | Annotated[Profile, Tag(ENGINE_TAGS[1])],
+    Discriminator(lambda value: ENGINE_TAGS[isinstance(value, dict | Profile)]),
 ]
 
 

@@ -1,0 +1,180 @@
+"""The components on mocks: what they make, and the names under which they make it."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from pulumi_tts.config import ConfigError
+from pulumi_tts.docker import SpeechStack, TraefikEdge, TtsPool
+from tests.unit.configs import stack, studio, voice
+from tests.unit.conftest import World, run
+
+CONTAINER = "docker:index/container:Container"
+VOLUME = "docker:index/volume:Volume"
+NETWORK = "docker:index/network:Network"
+IMAGE = "docker:index/remoteImage:RemoteImage"
+
+
+def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
+    """Makes a whole stack on mocks; its outputs."""
+    outputs: dict[str, Any] = {}
+
+    def program() -> pulumi.Output[None]:
+        made = SpeechStack("tts-test", {"config": config, "secrets": dict(secrets), "preflight": False})
+        return pulumi.Output.all(made.edge_url, made.pools, made.dashboard).apply(
+            lambda all_: outputs.update(zip(("edge_url", "pools", "dashboard"), all_, strict=True))
+        )
+
+    run(program)
+    return outputs
+
+
+def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:
+    """A changed token or name replaces users' containers: it needs an alias, and a line in the CHANGELOG."""
+    speech(stack(voice(instances=1), studio(instances=2)))
+    assert sorted((made.typ, made.name) for made in world.made) == [
+        (CONTAINER, "tts-test-edge"),
+        (CONTAINER, "tts-test-edge-files-courier"),
+        (CONTAINER, "tts-test-studio-1"),
+        (CONTAINER, "tts-test-studio-2"),
+        (CONTAINER, "tts-test-voice-1"),
+        (NETWORK, "tts-test-edge-public"),
+        (NETWORK, "tts-test-network"),
+        (IMAGE, "tts-test-edge-image"),
+        (IMAGE, "tts-test-studio-image"),
+        (IMAGE, "tts-test-voice-image"),
+        (VOLUME, "tts-test-edge-files"),
+        (VOLUME, "tts-test-studio-1-outputs"),
+        (VOLUME, "tts-test-studio-2-outputs"),
+        (VOLUME, "tts-test-voice-1-outputs"),
+        ("pulumi:providers:docker", "tts-test-host"),
+        ("random:index/randomPassword:RandomPassword", "tts-test-edge-dashboard-password"),
+        ("tts:index:SpeechStack", "tts-test"),
+        ("tts:index:TraefikEdge", "tts-test-edge"),
+        ("tts:index:TtsInstance", "tts-test-studio-1"),
+        ("tts:index:TtsInstance", "tts-test-studio-2"),
+        ("tts:index:TtsInstance", "tts-test-voice-1"),
+        ("tts:index:TtsPool", "tts-test-studio"),
+        ("tts:index:TtsPool", "tts-test-voice"),
+    ]
+
+
+def test_what_is_made_has_the_name_by_which_the_state_calls_it(world: World) -> None:
+    speech(stack())
+    for kind in (CONTAINER, VOLUME, NETWORK):
+        for name, inputs in world.inputs(kind).items():
+            assert inputs["name"] == name
+
+
+def test_an_instance_is_at_most_three_resources(world: World) -> None:
+    speech(stack(voice(instances=10)))
+    ten = len(world.made)
+    world.made.clear()
+    speech(stack(voice(instances=11)))
+    assert len(world.made) - ten <= 3, "the size to hold, in DESIGN.md"
+
+
+def test_no_container_of_ours_has_privileges(world: World) -> None:
+    speech(stack())
+    for name, inputs in world.inputs(CONTAINER).items():
+        assert inputs["capabilities"] == {"drops": ["ALL"]}, name
+        assert inputs["securityOpts"] == ["no-new-privileges:true"], name
+        assert inputs["readOnly"] is True, name
+        assert inputs["memory"] > 0, name
+        assert inputs["logOpts"], f"{name} would log until the disk is full"
+        assert {label["label"] for label in inputs["labels"]} == {"pulumi-tts.stack", "pulumi-tts.part"}
+        if not name.endswith("-courier"):
+            assert not inputs["user"].startswith("0"), name
+
+
+def test_only_the_edge_publishes_ports_and_only_on_its_bind_address(world: World) -> None:
+    speech(stack(edge={"port": 9000, "dashboard": {"port": 9001}}))
+    published = {name: inputs["ports"] for name, inputs in world.inputs(CONTAINER).items() if inputs.get("ports")}
+    assert set(published) == {"tts-test-edge"}
+    assert [(port["external"], port["ip"]) for port in published["tts-test-edge"]] == [
+        (9000, "127.0.0.1"),
+        (9001, "127.0.0.1"),
+    ]
+
+
+def test_instances_are_on_a_network_without_a_way_out(world: World) -> None:
+    speech(stack())
+    networks = world.inputs(NETWORK)
+    assert networks["tts-test-network"]["internal"] is True
+    assert [joined["name"] for joined in world.inputs(CONTAINER)["tts-test-voice-1"]["networksAdvanced"]] == [
+        "tts-test-network"
+    ]
+
+
+def test_up_waits_for_an_instance_as_long_as_its_engine_may_take_to_load(world: World) -> None:
+    health = {"command": ["true"], "path": "/", "interval": "10s", "timeout": "5s", "retries": 2, "startup": "10m"}
+    speech(stack(voice(health=health)))
+    instance = world.inputs(CONTAINER)["tts-test-voice-1"]
+    assert instance["wait"] is True
+    assert instance["waitTimeout"] == 600 + 2 * 15
+    assert instance["healthcheck"]["startPeriod"] == "600s"
+
+
+def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
+    outputs = speech(stack())
+    assert outputs["edge_url"] == "http://localhost:8080"
+    assert outputs["pools"] == {
+        "voice": {
+            "url": "http://voice.localhost:8080",
+            "instances": ["http://voice1.localhost:8080", "http://voice2.localhost:8080"],
+            "engine": "voice",
+        },
+        "studio": {"url": "http://localhost:8080/studio", "instances": [], "engine": "studio"},
+    }
+    assert outputs["dashboard"] == {
+        "url": "http://dashboard.localhost:8080/dashboard/",
+        "user": "admin",
+        "password": "generated",
+    }
+
+
+def test_a_password_that_is_given_is_used_and_only_its_hash_reaches_the_edge(world: World) -> None:
+    salted = World(computed={"b64Std": "yMnKy8zNzs/Q0dLT1NXW1w=="})
+    pulumi.runtime.set_mocks(salted, project="pulumi-tts", stack="test", preview=False)
+    config = stack(edge={"dashboard": {"password": {"secret": "dashboardPassword"}}})
+    outputs = speech(config, dashboardPassword="correct horse")
+    assert outputs["dashboard"]["password"] == "correct horse"
+    uploads = str(salted.inputs(CONTAINER)["tts-test-edge-files-courier"]["uploads"])
+    assert "admin:$2b$10$" in uploads
+    assert "correct horse" not in uploads
+
+
+def test_a_config_that_is_not_right_makes_nothing(world: World) -> None:
+    with pytest.raises(ConfigError):
+        speech(stack(voice(instances=0)))
+    assert world.made == []
+
+
+def test_a_pool_and_an_edge_stand_in_a_stack_of_somebody_else(world: World) -> None:
+    def program() -> pulumi.Output[str]:
+        pool = TtsPool(
+            "cosy",
+            {
+                "network": "net",
+                "images": "local",
+                "domain": "example.com",
+                "pool": {"engine": "voice", "instances": 2, "routes": {"pool": "cosy.{domain}"}},
+            },
+        )
+        mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"]}
+        routes = pool.routes.apply(lambda routes: [*routes, mine])
+        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": routes}).url
+
+    run(program)
+    containers = world.inputs(CONTAINER)
+    assert {"cosy-1", "cosy-2", "edge"} <= set(containers)
+    uploads = str(containers["edge-files-courier"]["uploads"])
+    assert "Host(`cosy.example.com`)" in uploads
+    assert "http://cosy-2:8000" in uploads
+    assert "http://mine:80" in uploads
+
+
+def test_a_pool_of_somebody_else_that_is_not_right_says_where(world: World) -> None:
+    with pytest.raises(ConfigError, match=r"pool\.engine: 'voce' is not an engine"):
+        TtsPool("cosy", {"network": "net", "pool": {"engine": "voce", "routes": {"path": "/x"}}})

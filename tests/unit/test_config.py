@@ -1,0 +1,150 @@
+"""A config is taken whole, or refused with everything that is wrong with it."""
+
+from typing import Any
+
+import pytest
+
+from pulumi_tts.config import ConfigError, Problem, load_stack
+from tests.unit.configs import stack, studio, voice
+
+
+def problems_of(raw: object) -> list[Problem]:
+    with pytest.raises(ConfigError) as refused:
+        load_stack(raw)
+    return list(refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "said"),
+    [
+        (stack(voice(engine="voce")), "pools[0].engine", "Did you mean 'voice'?"),
+        (stack(voice(engine="whisper")), "pools[0].engine", "Known: studio, voice"),
+        (stack(voice(instnaces=3)), "pools[0].instnaces", "Did you mean 'instances'?"),
+        (stack(voice(routes={"pth": "/a", "pool": "a.{domain}"})), "pools[0].routes.pth", "Did you mean 'path'?"),
+        (stack(egde={}), "egde", "Did you mean 'edge'?"),
+        (stack(edge={"dashbord": {}}), "edge.dashbord", "Did you mean 'dashboard'?"),
+        (stack(voice(), voice(routes={"path": "/b"})), "pools[1].name", "is also the name of pools[0]"),
+        (stack(voice(name="edge")), "pools[0].name", "this package uses itself"),
+        (stack(voice(name="Voice")), "pools[0].name", "lower-case"),
+        (
+            stack(voice(), voice(name="b", routes={"pool": "voice.{domain}"})),
+            "pools[1].routes.pool",
+            "leads to the same place as pools[0].routes.pool",
+        ),
+        (
+            stack(voice(), voice(name="b", routes={"pool": "voice2.{domain}"})),
+            "pools[1].routes.pool",
+            "leads to the same place as pools[0].routes.instance",
+        ),
+        (
+            stack(studio(), studio(name="b", routes={"path": "/studio/b"})),
+            "pools[1].routes.path",
+            "shadows, or is shadowed by, pools[0].routes.path",
+        ),
+        (
+            stack(voice(routes={"pool": "dashboard.{domain}"})),
+            "edge.dashboard.host",
+            "leads to the same place as pools[0].routes.pool",
+        ),
+        (stack(voice(instances=0)), "pools[0].instances", "Use at least 1"),
+        (stack(voice(instances=10_000)), "pools[0].instances", "Use at most 512"),
+        (stack(voice(instances=True)), "pools[0].instances", "is not a whole number"),
+        (stack(voice(instances="2")), "pools[0].instances", "without quotes"),
+        (stack(edge={"port": 8080, "dashboard": {"port": 8080}}), "edge.dashboard.port", "edge's own port"),
+        (stack(edge={"port": 0}), "edge.port", "Use at least 1"),
+        (stack(edge={"bind": "localhost"}), "edge.bind", "IPv4"),
+        (stack(domain="https://example.com"), "domain", "is not a domain name"),
+        (stack(domain="exa mple.com"), "domain", "is not a domain name"),
+        (stack(domain="10.0.0.1"), "domain", "is not a domain name"),
+        (stack(studio(routes={"path": "studio"})), "pools[0].routes.path", "Start with '/'"),
+        (stack(studio(routes={"path": "/studio/"})), "pools[0].routes.path", "end without one"),
+        (stack(studio(routes={"path": "/a/../b"})), "pools[0].routes.path", "is not a path prefix"),
+        (stack(studio(routes={"path": "/a b"})), "pools[0].routes.path", "is not a path prefix"),
+        (
+            stack(voice(routes={"instance": "voice.{domain}"})),
+            "pools[0].routes.instance",
+            "Put {n} into it, as in 'voice{n}.{domain}'",
+        ),
+        (stack(voice(routes={"pool": "v{n}.{domain}"})), "pools[0].routes.pool", "one name is shared"),
+        (stack(voice(routes={})), "pools[0].routes", "has no way in"),
+        (stack(voice(routes=["voice.{domain}"])), "pools[0].routes", "Write a YAML mapping"),
+        (stack(pools={"voice": {}}), "pools", "Write a YAML list"),
+        (stack(edge=[{"port": 80}]), "edge", "Write a YAML mapping"),
+        (stack(voice(memory=512)), "pools[0].memory", "as in '512m' or '8g'"),
+        (stack(voice(stop_grace="30")), "pools[0].stop_grace", "as in '30s' or '5m'"),
+        (stack(voice(environment={"A": True})), "pools[0].environment.A", "Quote what is meant"),
+        (stack(voice(environment={"A-B": "x"})), "pools[0].environment.A-B", "environment variable's name"),
+        (stack(voice(engine={"image": "a", "port": 80, "memory": "1g"})), "pools[0].engine.health", "is missing"),
+        (stack(images="lokal"), "images", "Choose 'auto', 'registry' or 'local'"),
+        (stack(hosts=[{"docker": "gpu-1:2375"}]), "hosts[0].docker", "is not written as expected"),
+        (
+            stack(studio(routes={"path": "/studio", "pool": "studio.{domain}"})),
+            "pools[0].routes",
+            "is told to the engine as its path prefix",
+        ),
+    ],
+)
+def test_bad_input_is_refused_where_it_stands_with_what_would_be_right(raw: object, path: str, said: str) -> None:
+    problems = problems_of(raw)
+    assert [problem.path for problem in problems] == [path], "one mistake is one problem, at its own place"
+    assert said in str(problems[0])
+
+
+def test_a_secret_in_the_clear_is_refused_and_not_repeated() -> None:
+    (problem,) = problems_of(stack(edge={"dashboard": {"password": "hunter2"}}))
+    assert problem.path == "edge.dashboard.password"
+    assert "secret in the clear" in str(problem)
+    assert "hunter2" not in str(problem), "an error message ends up in terminals and CI logs"
+
+
+def test_a_secret_under_a_misspelt_key_is_not_repeated_either() -> None:
+    (problem,) = problems_of(stack(edge={"dashboard": {"pasword": "x", "passwort": "hunter2"}}))[1:]
+    assert "hunter2" not in str(problem)
+
+
+def test_all_problems_are_reported_at_once_also_those_between_parts() -> None:
+    raw = stack(
+        voice(instances=0),
+        studio(),
+        studio(name="b", routes={"path": "/studio"}),
+        edge={"dashboard": {"port": 8080}},
+        domian="x.example.com",
+    )
+    assert {problem.path for problem in problems_of(raw)} == {
+        "pools[0].instances",
+        "domian",
+        "pools[2].routes.path",
+        "edge.dashboard.port",
+    }
+
+
+@pytest.mark.parametrize("raw", [None, [], 3, "stack", {}, {"pools": []}, {"pools": [None]}])
+def test_what_is_no_config_at_all_is_refused_in_words(raw: object) -> None:
+    for problem in problems_of(raw):
+        assert problem.remedy, "a refusal says what would be right"
+
+
+def test_the_report_names_the_file_and_says_that_nothing_was_touched() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_stack(stack(voice(instances=0), images="x"))
+    report = refused.value.report("Pulumi.dev.yaml")
+    assert report.startswith("Pulumi.dev.yaml: 2 problems; nothing was touched.")
+
+
+def test_a_pools_own_values_replace_those_of_its_engine() -> None:
+    pool = load_stack(stack(voice(memory="2g", image="mine:1", environment={"VOICE_SLOTS": 4}))).pools[0]
+    assert pool.profile.memory == 2048
+    assert (pool.profile.image, pool.profile.build) == ("mine:1", None)
+    assert pool.profile.environment["VOICE_SLOTS"] == "4"
+    assert pool.profile.port == 8000, "what is not replaced stays the engine's"
+
+
+def test_an_engine_of_ones_own_is_a_mapping() -> None:
+    own: dict[str, Any] = {
+        "image": "mine:1",
+        "port": 9000,
+        "memory": "1g",
+        "health": {"command": ["true"], "path": "/up", "startup": "10m"},
+    }
+    pool = load_stack(stack(voice(engine=own))).pools[0]
+    assert (pool.engine_name, pool.profile.port, pool.profile.health.startup) == ("custom", 9000, 600)

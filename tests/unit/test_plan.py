@@ -1,0 +1,88 @@
+"""What follows from a config."""
+
+from pathlib import Path
+
+import pytest
+
+from pulumi_tts.config import load_stack
+from pulumi_tts.plan import StackPlan, plan_stack
+from pulumi_tts.plan import images as images_module
+from tests.unit.configs import stack, studio, voice
+
+
+def plan(*pools: object, local: bool = True, **changes: object) -> StackPlan:
+    return plan_stack(load_stack(stack(*pools, **changes)), "tts-test", local)
+
+
+def test_instances_are_named_and_addressed_by_their_number() -> None:
+    first, second = plan(voice()).pools[0].instances
+    assert (first.name, first.upstream) == ("tts-test-voice-1", "http://tts-test-voice-1:8000")
+    assert (second.name, second.volume) == ("tts-test-voice-2", "tts-test-voice-2-outputs")
+
+
+def test_one_more_instance_changes_none_of_the_others() -> None:
+    two = plan(voice(instances=2)).pools[0]
+    three = plan(voice(instances=3)).pools[0]
+    assert three.instances[:2] == two.instances
+    assert three.container == two.container
+
+
+def test_the_three_ways_in_become_routes() -> None:
+    routes = {route.name: (route.host, route.prefix, route.strip) for route in plan().routes}
+    assert routes == {
+        "voice.pool": ("voice.localhost", "/", False),
+        "voice.1": ("voice1.localhost", "/", False),
+        "voice.2": ("voice2.localhost", "/", False),
+        "studio.path": ("localhost", "/studio", True),
+    }
+
+
+def test_only_a_ui_with_several_instances_is_sticky() -> None:
+    sticky = {
+        route.name
+        for route in plan(voice(), studio(), studio(name="one", instances=1, routes={"path": "/one"})).routes
+        if route.sticky
+    }
+    assert sticky == {"studio.path"}
+
+
+def test_a_ui_is_told_the_prefix_that_the_edge_strips() -> None:
+    stripped, kept = plan(studio(), studio(name="kept", routes={"path": "/kept", "strip": False})).pools
+    assert ("GRADIO_ROOT_PATH", "/studio") in stripped.container.environment
+    assert kept.container.environment == ()
+
+
+def test_urls_leave_out_the_port_that_http_implies() -> None:
+    edge = plan(edge={"port": 80, "dashboard": {"port": 8081}}).edge
+    assert edge.url == "http://localhost"
+    assert edge.dashboard
+    assert edge.dashboard.url == "http://dashboard.localhost:8081/dashboard/"
+
+
+def test_local_images_ask_no_registry() -> None:
+    local = plan(local=True)
+    builds = [local.edge.image.build, *(pool.image.build for pool in local.pools)]
+    assert all(build and build.base.startswith("pulumi-tts/") for build in builds)
+    assert plan(local=False).edge.image.build is None
+
+
+def test_an_images_tag_changes_with_what_goes_into_it_and_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images_module, "contexts", lambda: tmp_path)
+    source = tmp_path / "services" / "voice" / "server.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("one")
+
+    def tag() -> str:
+        images_module._fingerprint.cache_clear()
+        return plan(voice()).pools[0].image.reference
+
+    before = tag()
+    (source.parent / "collected").mkdir()
+    (source.parent / "collected" / "a.whl").write_text("a wheel that the host collected")
+    (tmp_path / "services" / "studio").mkdir()
+    (tmp_path / "services" / "studio" / "page.py").write_text("another image's source")
+    assert tag() == before
+    source.write_text("two")
+    assert tag() != before

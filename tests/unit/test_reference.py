@@ -1,0 +1,92 @@
+"""docs/config.yaml is the reference: it is right, and nothing that can be written is missing from it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from pulumi_tts.config import load_stack
+from pulumi_tts.config.edge import Dashboard, Edge
+from pulumi_tts.config.fields import Strict
+from pulumi_tts.config.host import Host
+from pulumi_tts.config.pool import Pool, Routes
+from pulumi_tts.config.profile import Health, Overrides, Profile
+from pulumi_tts.config.schema import file_schema_text
+from pulumi_tts.config.stack import Stack
+from pulumi_tts.plan import plan_stack
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "config.yaml"
+SCHEMA = ROOT / "docs" / "config.schema.json"
+
+
+def written(path: Path) -> dict[str, Any]:
+    """What stands under `tts:stack` in a stack's file."""
+    config: dict[str, Any] = yaml.safe_load(path.read_text())["config"]["tts:stack"]
+    return config
+
+
+@pytest.mark.parametrize("path", [REFERENCE, ROOT / "Pulumi.dev.yaml"], ids=lambda path: path.name)
+def test_the_reference_and_the_dev_stack_are_right(path: Path) -> None:
+    assert plan_stack(load_stack(written(path)), "tts-test", local_images=False).routes
+
+
+@pytest.mark.parametrize("path", [REFERENCE, ROOT / "Pulumi.dev.yaml"], ids=lambda path: path.name)
+def test_editors_find_them_right_too(path: Path) -> None:
+    jsonschema.validate(yaml.safe_load(path.read_text()), json.loads(SCHEMA.read_text()))
+
+
+def test_editors_find_a_misspelt_key() -> None:
+    wrong = {"config": {"tts:stack": written(REFERENCE) | {"poolz": []}}}
+    with pytest.raises(jsonschema.ValidationError, match="poolz"):
+        jsonschema.validate(wrong, json.loads(SCHEMA.read_text()))
+
+
+def test_the_committed_schema_is_the_configs() -> None:
+    assert SCHEMA.read_text() == file_schema_text(), "run `make schema`"
+
+
+@pytest.mark.parametrize(
+    ("model", "places"),
+    [
+        (Stack, [()]),
+        (Host, [("hosts", 0)]),
+        (Edge, [("edge",)]),
+        (Dashboard, [("edge", "dashboard")]),
+        (Routes, [("pools", 0, "routes"), ("pools", 1, "routes")]),
+        (Health, [("pools", 2, "engine", "health")]),
+    ],
+)
+def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[str | int, ...]]) -> None:
+    shown: set[str] = set()
+    for place in places:
+        node: Any = written(REFERENCE)
+        for step in place:
+            node = node[step]
+        shown |= set(node)
+    assert shown == set(model.model_fields)
+
+
+def test_the_reference_shows_every_key_of_a_profile_and_of_a_pool() -> None:
+    pools = written(REFERENCE)["pools"]
+    assert set(pools[2]["engine"]) | {"build"} == set(Profile.model_fields)
+    own = set(Pool.model_fields) - set(Overrides.model_fields)
+    assert own <= set().union(*pools)
+
+
+def test_every_value_of_a_profile_can_be_replaced_in_a_pool() -> None:
+    assert set(Overrides.model_fields) == set(Profile.model_fields) - {"build"}
+
+
+def test_every_key_has_a_description_for_the_editor() -> None:
+    definitions = json.loads(SCHEMA.read_text())["$defs"].values()
+    missing = [
+        f"{definition['title']}.{key}"
+        for definition in definitions
+        for key, schema in definition.get("properties", {}).items()
+        if "description" not in schema
+    ]
+    assert missing == []

@@ -1,0 +1,83 @@
+"""The files that Traefik reads, as values; tests/system loads them into a real Traefik."""
+
+from typing import Any
+
+import yaml
+
+from pulumi_tts.config import load_stack
+from pulumi_tts.plan import StackPlan, plan_stack
+from pulumi_tts.render import traefik
+from tests.unit.configs import stack, studio, voice
+
+
+def plan(*pools: object, **changes: object) -> StackPlan:
+    return plan_stack(load_stack(stack(*pools, **changes)), "tts-test", local_images=True)
+
+
+def routes_file(plan: StackPlan) -> dict[str, Any]:
+    rendered: dict[str, dict[str, Any]] = yaml.safe_load(
+        traefik.routes_file(plan.routes, plan.edge.headers, plan.edge.compress)
+    )
+    return rendered["http"]
+
+
+def test_every_router_leads_to_a_service_and_middlewares_that_are_there() -> None:
+    http = routes_file(
+        plan(voice(headers={"X-Model-Version": "v3"}), studio(), edge={"headers": {"X-Served-By": "us"}})
+    )
+    for router in http["routers"].values():
+        assert router["service"] in http["services"]
+        assert set(router["middlewares"]) <= set(http["middlewares"])
+    used = {name for router in http["routers"].values() for name in router["middlewares"]}
+    assert used == set(http["middlewares"]), "nothing is rendered that nothing uses"
+
+
+def test_a_prefix_matches_whole_segments_only() -> None:
+    rule = routes_file(plan())["routers"]["studio.path"]["rule"]
+    assert rule == "Host(`localhost`) && (Path(`/studio`) || PathPrefix(`/studio/`))"
+
+
+def test_only_pages_are_compressed() -> None:
+    http = routes_file(plan())
+    assert "compress-pages" in http["routers"]["studio.path"]["middlewares"]
+    assert "compress-pages" not in http["routers"]["voice.pool"]["middlewares"], "an API answers with audio"
+    compressed = http["middlewares"]["compress-pages"]["compress"]["includedContentTypes"]
+    assert not [kind for kind in compressed if kind.startswith(("audio/", "text/event-stream"))]
+
+
+def test_audio_is_passed_on_chunk_by_chunk() -> None:
+    for service in routes_file(plan())["services"].values():
+        assert service["loadBalancer"]["responseForwarding"] == {"flushInterval": "-1ms"}
+
+
+def test_a_pools_routes_share_its_service_and_its_health_checks() -> None:
+    pool = voice(routes={"pool": "voice.{domain}", "path": "/voice"})
+    http = routes_file(plan(pool))
+    assert {router["service"] for router in http["routers"].values()} == {"voice"}
+    assert http["services"]["voice"]["loadBalancer"]["healthCheck"]["path"] == "/health"
+
+
+def test_an_instance_without_siblings_is_neither_checked_nor_retried() -> None:
+    http = routes_file(plan(voice()))
+    assert "healthCheck" not in http["services"]["voice.1"]["loadBalancer"]
+    assert "middlewares" not in http["routers"]["voice.1"]
+
+
+def test_the_dashboard_needs_its_login() -> None:
+    edge = plan().edge
+    assert edge.dashboard
+    http = yaml.safe_load(traefik.dashboard_file(edge.dashboard, "$2a$10$hash"))["http"]
+    assert http["routers"]["dashboard"]["middlewares"] == ["dashboard-login"]
+    assert http["middlewares"]["dashboard-login"]["basicAuth"]["users"] == ["admin:$2a$10$hash"]
+    assert "--api.insecure=false" in traefik.static_arguments(edge, "/files")
+
+
+def test_without_a_dashboard_there_is_no_api() -> None:
+    edge = plan(edge={"dashboard": {"enabled": False}}).edge
+    assert edge.dashboard is None
+    assert not [argument for argument in traefik.static_arguments(edge, "/files") if argument.startswith("--api")]
+
+
+def test_the_same_plan_renders_the_same_bytes_whatever_the_order_of_its_pools() -> None:
+    one, other = plan(voice(), studio()), plan(studio(), voice())
+    assert traefik.routes_file(one.routes, (), True) == traefik.routes_file(other.routes, (), True)
