@@ -29,8 +29,11 @@ class LiveFiles:
     """A volume and the courier that brings its files: a container that moves them into place and ends.
 
     A change of any file replaces the courier alone; who has mounted the volume read-only sees whole files only,
-    under ``current/``. The courier is the one container of ours that runs as root: a fresh volume belongs to root.
-    It has no capability, no network and a read-only root, and lives for a fraction of a second.
+    under ``current/``.
+
+    The courier is the one container of ours that runs as root, because a fresh volume belongs to root, and with a
+    writable root, because Docker uploads into no other. It has no capability and no network, and lives for a
+    fraction of a second.
     """
 
     def __init__(
@@ -52,7 +55,6 @@ class LiveFiles:
             command=sorted(files),
             user="0:0",
             network_mode="none",
-            read_only=True,
             memory=64,
             uploads=[
                 docker.ContainerUploadArgs(file=f"{_INCOMING}/{file}", content=content)
