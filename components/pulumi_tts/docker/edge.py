@@ -135,7 +135,6 @@ class TraefikEdge(pulumi.ComponentResource):
             command=list(traefik.static_arguments(plan, CURRENT)),
             user=_USER,
             read_only=True,
-            memory=plan.memory,
             ports=_ports(plan),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=public.name),
@@ -154,7 +153,7 @@ class TraefikEdge(pulumi.ComponentResource):
             restart="unless-stopped",
             stop_timeout=plan.drain,
             destroy_grace_seconds=plan.drain,
-            **hardened(self._stack, "edge"),
+            **hardened(self._stack, "edge", plan.memory),
             opts=options,
         )
 

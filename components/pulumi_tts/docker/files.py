@@ -10,6 +10,7 @@ from pulumi_tts.docker.hardening import container_options, hardened, volume_labe
 MOUNT = "/files"
 CURRENT = f"{MOUNT}/current"
 _INCOMING = f"{MOUNT}/incoming"
+_MEMORY = 64
 
 # Docker writes an upload in pieces, and a watcher may read half a file. Moving it within the volume is atomic.
 # What is not among the names is of an earlier plan and goes.
@@ -55,7 +56,6 @@ class LiveFiles:
             command=sorted(files),
             user="0:0",
             network_mode="none",
-            memory=64,
             uploads=[
                 docker.ContainerUploadArgs(file=f"{_INCOMING}/{file}", content=content)
                 for file, content in sorted(files.items())
@@ -64,6 +64,6 @@ class LiveFiles:
             must_run=False,
             attach=True,
             restart="no",
-            **hardened(stack, "files"),
+            **hardened(stack, "files", _MEMORY),
             opts=container_options(parent),
         )

@@ -12,12 +12,15 @@ _LOGS = {"max-size": "10m", "max-file": "3"}
 REPLACED_ON = ["healthcheck", "tmpfs", "init"]
 
 
-def hardened(stack: str, part: str) -> dict[str, Any]:
+def hardened(stack: str, part: str, memory: int) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
-    ``stack`` and ``part`` become its labels; a part is `edge`, `files` or `instance`.
+    ``stack`` and ``part`` become its labels; a part is `edge`, `files` or `instance`. ``memory`` is its limit in MiB.
     """
     return {
+        "memory": memory,
+        # No swap beside it: a model that swaps does not speak, and Docker's own default would show as a change.
+        "memory_swap": memory,
         "labels": labels(stack, part),
         "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"]),
         "security_opts": ["no-new-privileges:true"],
@@ -49,3 +52,12 @@ def container_options(
     return pulumi.ResourceOptions(
         parent=parent, delete_before_replace=True, replace_on_changes=REPLACED_ON, hooks=hooks
     )
+
+
+def duration(seconds: int) -> str:
+    """A duration as Docker gives it back, `1m30s`; another way to write it would show as a change at every refresh."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{seconds}s"
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
+from pulumi_tts.docker.hardening import container_options, duration, hardened, volume_labels
 from pulumi_tts.plan.pools import Container, Instance
 
 
@@ -32,22 +32,21 @@ class TtsInstance(pulumi.ComponentResource):
             user=container.user,
             read_only=container.read_only,
             tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
-            memory=container.memory,
             volumes=self._outputs(instance, container, stack),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *health.command],
-                interval=f"{health.interval}s",
-                timeout=f"{health.timeout}s",
+                interval=duration(health.interval),
+                timeout=duration(health.timeout),
                 retries=health.retries,
-                start_period=f"{health.startup}s",
+                start_period=duration(health.startup),
             ),
             wait=True,
             wait_timeout=health.startup + health.retries * (health.interval + health.timeout),
             restart="unless-stopped",
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
-            **hardened(stack, "instance"),
+            **hardened(stack, "instance", container.memory),
             opts=container_options(self, hooks),
         )
         self.register_outputs({})
