@@ -1,0 +1,81 @@
+"""The real engine, the real Docker, and one stack that the tests of this folder share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.pulumi import Engine, find_or_build
+from tests.system.deployment import Deployment, free_port
+
+QUICK = {"interval": "1s", "timeout": "1s", "retries": 3, "startup": "90s"}
+"""Health checks that tests need not wait for."""
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """Pulumi, found or built as `make up` does."""
+    return find_or_build()
+
+
+def dev_like(port: int) -> dict[str, Any]:
+    """The dev stack's pools, checked more often."""
+    voice_health = {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", **QUICK}
+    studio_health = {"command": ["python3", "-m", "studio.healthcheck"], "path": "/config", **QUICK}
+    return {
+        "pools": [
+            {
+                "name": "voice",
+                "engine": "voice",
+                "instances": 2,
+                "health": voice_health,
+                "routes": {"pool": "voice.{domain}", "instance": "voice{n}.{domain}", "path": "/speech"},
+            },
+            {
+                "name": "studio",
+                "engine": "studio",
+                "instances": 2,
+                "health": studio_health,
+                "routes": {"path": "/studio"},
+            },
+        ],
+        "edge": {"port": port},
+    }
+
+
+@pytest.fixture(scope="session")
+def shared(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A stack that is up; who changes its config changes it back."""
+    deployment = Deployment("systest", dev_like(free_port()), tmp_path_factory.mktemp("systest"), engine)
+    try:
+        with deployment.events() as events:
+            deployment.up()
+        deployment.first_up = events
+        yield deployment
+    finally:
+        take_away(deployment)
+
+
+@pytest.fixture
+def refused(engine: Engine, tmp_path: Path) -> Deployment:
+    """A stack of one test's own that never comes up: one instance that would speak."""
+    config = dev_like(free_port())
+    config["pools"] = [{**config["pools"][0], "instances": 1}]
+    return Deployment("single", config, tmp_path, engine)
+
+
+@pytest.fixture
+def single(refused: Deployment) -> Iterator[Deployment]:
+    """The same, to be brought up; it is taken away afterwards."""
+    try:
+        yield refused
+    finally:
+        take_away(refused)
+
+
+def take_away(deployment: Deployment) -> None:
+    """Leaves nothing behind, volumes included."""
+    deployment.destroy()
+    for name in deployment.volumes():
+        deployment.docker.volumes.get(name).remove()

@@ -1,0 +1,137 @@
+"""A stack of this package's own program on the real engine and the real Docker, for tests."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import docker
+import httpx
+from pulumi import automation as auto
+
+from bootstrap.paths import CHECKOUT, VENV
+from bootstrap.pulumi import Engine
+from bootstrap.stack import project_file, read_yaml, stack_file, write_yaml
+
+BASE_ENVIRONMENT = {"PULUMI_CONFIG_PASSPHRASE": "for tests", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+
+Event = tuple[float, str, str]
+"""When, in seconds; what; to which container."""
+
+
+class Deployment:
+    """One stack: its config, and what became of it."""
+
+    def __init__(
+        self, name: str, config: dict[str, Any], folder: Path, engine: Engine, program: Path = CHECKOUT
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.extra_config: dict[str, str] = {}
+        self.first_up: list[Event] = []
+        self.full_name = f"tts-{name}"
+        self.docker = docker.from_env()
+        self._project = folder / "project"
+        self._project.mkdir(parents=True)
+        (folder / "state").mkdir()
+        tracked = read_yaml(program / "Pulumi.yaml")
+        there, venv = (os.path.relpath(path, self._project) for path in (program, VENV))
+        write_yaml(self._project / "Pulumi.yaml", project_file(tracked, there, venv))
+        self._write_config()
+        os.environ.update(engine.environment)
+        self.stack = auto.create_or_select_stack(
+            name,
+            work_dir=str(self._project),
+            opts=auto.LocalWorkspaceOptions(
+                env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
+            ),
+        )
+
+    def up(self, **options: Any) -> auto.UpResult:
+        """Brings the stack to its config; `expect_no_changes=True` makes any change an error."""
+        self._write_config()
+        return self.stack.up(**options)
+
+    def refresh(self, **options: Any) -> auto.RefreshResult:
+        """Compares the state with what Docker has."""
+        return self.stack.refresh(**options)
+
+    def destroy(self) -> auto.DestroyResult:
+        """Takes the stack down; its deletions take turns, so the program has to run."""
+        return self.stack.destroy(run_program=True)
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets included."""
+        return {name: output.value for name, output in self.stack.outputs().items()}
+
+    def container_ids(self) -> dict[str, str]:
+        """The id of every container of this stack, by its name; the courier's changes with every file."""
+        listed = self.docker.containers.list(all=True, filters={"label": f"pulumi-tts.stack={self.full_name}"})
+        named = {str(container.name): str(container.id) for container in listed}
+        return {name: id_ for name, id_ in named.items() if not name.endswith("-courier")}
+
+    def volumes(self) -> set[str]:
+        """The names of this stack's volumes."""
+        listed = self.docker.volumes.list(filters={"label": f"pulumi-tts.stack={self.full_name}"})
+        return {volume.name for volume in listed}
+
+    def networks(self) -> set[str]:
+        """The names of this stack's networks."""
+        names = {str(network.name) for network in self.docker.networks.list()}
+        return {name for name in names if name.startswith(f"{self.full_name}-")}
+
+    def inside(self, container: str, *command: str) -> tuple[int, bytes]:
+        """Exit status and output of a command in one of the stack's containers, named without the stack's name."""
+        code, output = self.docker.containers.get(f"{self.full_name}-{container}").exec_run(list(command))
+        return int(code or 0), cast("bytes", output)
+
+    def pool(self, name: str) -> dict[str, Any]:
+        """A pool in the config, to be changed in place."""
+        found: dict[str, Any] = next(pool for pool in self.config["pools"] if pool["name"] == name)
+        return found
+
+    def client(self, **options: Any) -> httpx.Client:
+        """An HTTP client that finds the stack's host names on this machine, as browsers and curl do."""
+        return httpx.Client(transport=_Loopback(), timeout=30, **options)
+
+    @contextmanager
+    def events(self) -> Iterator[list[Event]]:
+        """What happens to the stack's containers meanwhile."""
+        seen: list[Event] = []
+        since = time.time()
+        yield seen
+        until = time.time()
+        told = self.docker.events(
+            since=int(since),
+            until=int(until) + 1,
+            decode=True,
+            filters={"type": "container", "label": f"pulumi-tts.stack={self.full_name}"},
+        )
+        happened = [(event["timeNano"] / 1e9, event["Action"], event["Actor"]["Attributes"]["name"]) for event in told]
+        seen += sorted(event for event in happened if since <= event[0] <= until)
+
+    def _write_config(self) -> None:
+        path = self._project / f"Pulumi.{self.name}.yaml"
+        before: Mapping[str, Any] = read_yaml(path) if path.exists() else {}
+        write_yaml(path, stack_file({"config": {"tts:stack": self.config, **self.extra_config}}, before))
+
+
+class _Loopback(httpx.HTTPTransport):
+    """Names under .localhost are this machine; the system's resolver may not know that (RFC 6761)."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host.endswith("localhost"):
+            request.headers["Host"] = request.url.netloc.decode()
+            request.url = request.url.copy_with(host="127.0.0.1")
+        return super().handle_request(request)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

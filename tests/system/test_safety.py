@@ -1,0 +1,41 @@
+"""What every container may and may not do, asked of Docker and tried from inside."""
+
+import json
+import socket
+
+from pulumi_tts.render.traefik import WEB_PORT
+from tests.system.deployment import Deployment
+
+
+def test_every_container_is_confined(shared: Deployment) -> None:
+    pids_are_limited = shared.docker.info()["PidsLimit"]
+    for name, id_ in shared.container_ids().items():
+        inspected = shared.docker.api.inspect_container(id_)
+        host, config = inspected["HostConfig"], inspected["Config"]
+        assert config["User"].split(":")[0] not in ("", "0", "root"), name
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], name
+        assert host["Memory"] > 0, name
+        if pids_are_limited:
+            assert host["PidsLimit"] > 0, f"{name} may fork without end"
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", name
+        assert host["LogConfig"]["Config"]["max-size"], name
+        assert not [bind for bind in host["Binds"] or () if "docker.sock" in bind], name
+
+
+def test_no_secret_shows_in_docker_inspect(shared: Deployment) -> None:
+    password = shared.outputs()["dashboard"]["password"]
+    for id_ in shared.container_ids().values():
+        assert password not in json.dumps(shared.docker.api.inspect_container(id_))
+
+
+def test_an_instance_reaches_nothing_outside_its_network(shared: Deployment) -> None:
+    edge = shared.docker.api.inspect_container(shared.container_ids()[f"{shared.full_name}-edge"])
+    outside = edge["NetworkSettings"]["Networks"][f"{shared.full_name}-edge-public"]["IPAddress"]
+    with socket.create_connection((outside, WEB_PORT), timeout=3):
+        pass  # it listens there, for who is on that network
+    attempt = f"import socket; socket.create_connection(('{outside}', {WEB_PORT}), timeout=3)"
+    code, output = shared.inside("voice-1", "python3", "-c", attempt)
+    assert code != 0
+    assert b"TimeoutError" in output or b"unreachable" in output, output
