@@ -48,14 +48,13 @@ def build(settings: Settings, work: Work) -> gr.Blocks:
             _keep(outputs, samples)
         took = time.monotonic() - start
         note = f"{formats.seconds(len(samples)):.1f} s of speech by {voice.id}, made in {took:.2f} s"
-        return (dsp.RATE, np.frombuffer(samples, dtype=np.int16)), f"{note} on {settings.instance or 'this instance'}"
+        return (dsp.RATE, np.frombuffer(samples, dtype=np.int16)), f"{note} on {settings.instance}"
 
     names = [(f"{voice.id}: {voice.description}", voice.id) for voice in VOICES]
     page = gr.Blocks(title="studio", analytics_enabled=False, delete_cache=(_CACHE_ROUND, CACHE_AGE))
     with page:
         gr.Markdown("# studio")
-        if settings.instance:
-            gr.Markdown(f"Instance: **{settings.instance}**", elem_id="instance")
+        gr.Markdown(f"Instance: **{settings.instance}**", elem_id="instance")
         text = gr.Textbox(_EXAMPLE, label="Text", lines=4, max_length=settings.max_characters, elem_id="text")
         with gr.Row():
             voice = gr.Dropdown([("auto: by the text's script", AUTO), *names], value=AUTO, label="Voice")

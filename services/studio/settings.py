@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from voice.environment import Reader, name, whole, yes_or_no
@@ -26,8 +27,8 @@ class Settings:
     outputs_dir: Path = Path("/outputs")
     outputs_max_mb: int = 1024
     """MiB of kept files; beyond it the oldest go."""
-    instance: str = ""
-    """This instance's name, shown on the page and sent as X-Instance where it is set."""
+    instance: str = field(default_factory=socket.gethostname)
+    """This instance's name, shown on the page and sent as X-Instance. Default: the host name, which a pool makes the container's."""
     root_path: str = ""
     """GRADIO_ROOT_PATH: the prefix that the proxy in front strips, such as /studio."""
     temp_dir: Path = Path(tempfile.gettempdir()) / "gradio"

@@ -55,8 +55,7 @@ class Edge:
                 status = message["status"]
                 answer = MutableHeaders(scope=message)
                 answer["x-request-id"] = own_id
-                if self._instance:
-                    answer["x-instance"] = self._instance
+                answer["x-instance"] = self._instance
             await send(message)
 
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from voice.environment import Reader, name, number, whole, yes_or_no
@@ -24,8 +25,8 @@ class Settings:
     outputs_dir: Path = Path("/outputs")
     outputs_max_mb: int = 1024
     """MiB of kept files; beyond it the oldest go."""
-    instance: str = ""
-    """This instance's name, sent as X-Instance where it is set."""
+    instance: str = field(default_factory=socket.gethostname)
+    """This instance's name, sent as X-Instance. Default: the host name, which a pool makes the container's."""
     pace: float = 0.0
     """For load tests only: seconds of waiting for each second of audio, as a slower engine would take.
     Holds slots and streams as such an engine does; uses no CPU."""

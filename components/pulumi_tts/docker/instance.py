@@ -26,6 +26,7 @@ class TtsInstance(pulumi.ComponentResource):
         docker.Container(
             instance.name,
             name=instance.name,
+            hostname=instance.name,
             image=image,
             command=list(container.command) if container.command else None,
             envs=[f"{name}={value}" for name, value in container.environment],
