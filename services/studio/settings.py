@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import socket
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ class Settings:
     outputs_max_mb: int = 1024
     """MiB of kept files; beyond it the oldest go."""
     instance: str = field(default_factory=socket.gethostname)
-    """This instance's name, shown on the page and sent as X-Instance. Default: the host name, which a pool makes the container's."""
+    """This instance's name, on the page and sent as X-Instance. Default: the host name, the container's in a pool."""
     root_path: str = ""
     """GRADIO_ROOT_PATH: the prefix that the proxy in front strips, such as /studio."""
     temp_dir: Path = Path(tempfile.gettempdir()) / "gradio"
