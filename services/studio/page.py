@@ -25,7 +25,7 @@ CACHE_AGE = 600
 
 _CACHE_ROUND = 60  # seconds between two looks for what is older
 
-_EXAMPLE = "Hello! This page speaks on a CPU, so that everything can be tried without a GPU. 你好。"
+_EXAMPLE = "Hello! This page speaks on a CPU, so that everything can be tried without a GPU."
 
 Sound = tuple[int, npt.NDArray[np.int16]]
 

@@ -9,9 +9,11 @@ import yaml
 
 from bootstrap import docker, stack
 from bootstrap.commands import images_setting
-from bootstrap.farewell import farewell, request
+from bootstrap.farewell import farewell, request, what_changed
 from bootstrap.machine import is_debian_like
 from bootstrap.packages import Package, is_there
+from bootstrap.paths import VENV
+from bootstrap.pulumi import Engine
 from bootstrap.say import Problem, duration
 from bootstrap.volumes import Volume, should_remove, volumes_of
 
@@ -22,13 +24,13 @@ def docker_lists(name: str, labels: dict[str, str] | None) -> dict[str, object]:
 
 def test_only_the_volumes_of_the_stack_are_its_volumes() -> None:
     listed = [
-        docker_lists("voice-2", {"pulumi-tts.stack": "dev", "pulumi-tts.part": "instance"}),
-        docker_lists("certificates", {"pulumi-tts.stack": "dev", "pulumi-tts.part": "edge"}),
+        docker_lists("voice-2", {"pulumi-tts.stack": "tts-dev", "pulumi-tts.part": "outputs"}),
+        docker_lists("certificates", {"pulumi-tts.stack": "tts-dev", "pulumi-tts.part": "certificates"}),
         docker_lists("somebody-elses", {"com.example": "yes"}),
         docker_lists("without-labels", None),
-        docker_lists("another-stack", {"pulumi-tts.stack": "production", "pulumi-tts.part": "instance"}),
+        docker_lists("another-stack", {"pulumi-tts.stack": "tts-production", "pulumi-tts.part": "outputs"}),
     ]
-    assert volumes_of("dev", listed) == [Volume("certificates", "edge"), Volume("voice-2", "instance")]
+    assert volumes_of("tts-dev", listed) == [Volume("certificates", "certificates"), Volume("voice-2", "outputs")]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,17 @@ def test_preparing_the_project_writes_under_local_only(tmp_path: Path, monkeypat
     assert yaml.safe_load(generated.read_text()) == {"config": {"tts:stack": {}}, "encryptionsalt": "v1:abc"}
 
 
+def test_our_own_calls_do_not_see_the_passphrase_of_the_users_own_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "of the user's own stacks")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://the-users-own")
+    seen = stack.environment(Engine(Path("/bin/pulumi"), {"PULUMI_HOME": "/cache/home"}, "a test"))
+    assert "PULUMI_CONFIG_PASSPHRASE" not in seen
+    assert seen["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(stack.PASSPHRASE)
+    assert seen["PULUMI_BACKEND_URL"] == stack.STATE.as_uri()
+    assert seen["PULUMI_HOME"] == "/cache/home"
+    assert seen["PATH"].startswith(str(VENV / "bin"))
+
+
 @pytest.mark.parametrize("content", ["- a list", "a: [unclosed"])
 def test_a_configuration_that_is_no_mapping_is_refused_with_its_path(tmp_path: Path, content: str) -> None:
     path = tmp_path / "Pulumi.dev.yaml"
@@ -140,8 +153,8 @@ OUTPUTS = {
 
 
 def test_a_first_up_ends_with_every_url_and_a_request_to_try() -> None:
-    text = "\n".join(farewell(OUTPUTS, {"create": 21}))
-    assert "Up: 21 create" in text
+    text = "\n".join(farewell(OUTPUTS, {"create": 21, "same": 2}))
+    assert "Up: 21 created." in text
     for url in ("127.0.0.1:8080/studio", "voice1.localhost", "voice2.localhost", "traefik.localhost"):
         assert url in text
     assert "correct horse" in text
@@ -150,6 +163,11 @@ def test_a_first_up_ends_with_every_url_and_a_request_to_try() -> None:
 
 def test_a_second_up_says_that_nothing_changed() -> None:
     assert "==> Up: nothing changed." in list(farewell(OUTPUTS, {"same": 21}))
+
+
+def test_a_replacement_is_said_once() -> None:
+    changes = {"same": 20, "replace": 2, "create-replacement": 2, "delete-replaced": 2, "update": 1}
+    assert what_changed(changes) == "2 replaced, 1 updated"
 
 
 def test_a_stack_without_the_reference_engine_gets_no_request_that_would_fail() -> None:
