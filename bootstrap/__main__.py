@@ -1,0 +1,59 @@
+"""`python -m bootstrap COMMAND`, which the Makefile calls."""
+
+import argparse
+import sys
+
+from bootstrap import commands
+from bootstrap.say import Problem, complain
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m bootstrap", description="What the Makefile's targets run.")
+    command = top.add_subparsers(dest="command", required=True)
+    command.add_parser("up", help="bring the stack up, from whatever this machine has")
+    command.add_parser("preview", help="show what `up` would change")
+    down = command.add_parser("down", help="take the stack down")
+    down.add_argument("--volumes", action="store_true", help="remove its volumes too, without asking")
+    command.add_parser("outputs", help="the stack's outputs as JSON, secrets included")
+    command.add_parser("engine", help="find or build the Pulumi engine, and say which")
+    command.add_parser("images", help="build the base image and collect the wheels for builds without a registry")
+    command.add_parser("test-prerequisites", help="what the tests on the real engine need")
+    any_pulumi = command.add_parser("pulumi", help="a Pulumi command on the stack of `up`")
+    any_pulumi.add_argument("arguments", help='in one string, for example "stack --show-urns"')
+    return top
+
+
+def run(options: argparse.Namespace) -> None:
+    match options.command:
+        case "up":
+            commands.up()
+        case "preview":
+            commands.preview()
+        case "down":
+            commands.down(with_volumes=options.volumes)
+        case "outputs":
+            commands.outputs()
+        case "engine":
+            commands.engine()
+        case "images":
+            commands.make_images_anyway()
+        case "test-prerequisites":
+            commands.test_prerequisites()
+        case "pulumi":
+            commands.any_pulumi(options.arguments)
+
+
+def main() -> int:
+    try:
+        run(parser().parse_args())
+    except Problem as problem:
+        complain(problem)
+        return 1
+    except KeyboardInterrupt:
+        print("\n==> Interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""What each `make` target does, step by step."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from contextlib import closing, redirect_stdout
+from typing import Any
+
+from bootstrap import docker, images, packages, pulumi, stack, volumes
+from bootstrap.farewell import farewell
+from bootstrap.machine import may_install
+from bootstrap.paths import CACHE, CHECKOUT
+from bootstrap.say import Problem, detail, say
+
+
+def engine() -> pulumi.Engine:
+    """Have a Pulumi engine, and say which."""
+    found = pulumi.find_or_build()
+    say(f"Pulumi: {found.executable} ({found.origin})")
+    return found
+
+
+def base_is_there() -> bool:
+    """Whether the Docker host already has the base image that is built where no registry answers."""
+    suite = images.versions()["base"]["debootstrap"]
+    with closing(docker.client()) as connection:
+        return bool(connection.images.list(name=f"{images.BASE}:{suite}"))
+
+
+def images_setting(stack_file: Mapping[str, Any]) -> str:
+    """What the stack's configuration says under `images`: auto (the default), registry or local.
+
+    Anything that is not such a word is the program's to refuse, with its path: here it counts as auto.
+    """
+    config = stack_file.get("config")
+    ours = config.get("tts:stack") if isinstance(config, Mapping) else None
+    setting = ours.get("images") if isinstance(ours, Mapping) else None
+    return setting if setting in ("registry", "local") else "auto"
+
+
+def make_images(setting: str) -> None:
+    """Have on the Docker host what images are built from, where they cannot come from a registry."""
+    if setting == "registry":
+        return
+    if setting == "auto" and not base_is_there() and images.registry_answers():
+        say("Images: a registry answers")
+        return
+    images.make_base()
+    images.collect_wheels()
+
+
+def prepare() -> pulumi.Engine:
+    """Everything that must be there before the stack can be brought up."""
+    if may_install():
+        packages.require(packages.UP)
+    docker.ensure()
+    found = engine()
+    stack.prepare()
+    make_images(images_setting(stack.read_yaml(CHECKOUT / stack.STACK_FILE)))
+    stack.create(found)
+    return found
+
+
+def up() -> None:
+    found = prepare()
+    say(f"Stack {stack.STACK}: pulumi up, state in {stack.STATE}")
+    stack.up(found)
+    for line in farewell(stack.outputs(found), stack.latest(found).get("resourceChanges", {})):
+        print(line)
+
+
+def preview() -> None:
+    stack.preview(prepare())
+
+
+def down(*, with_volumes: bool) -> None:
+    if not stack.exists():
+        say("Nothing to take down: `make up` has not run in this checkout.")
+        return
+    docker.ensure()
+    found = engine()
+    if stack.is_down(found):
+        say(f"Stack {stack.STACK}: is down already")
+    else:
+        stack.prepare()
+        say(f"Stack {stack.STACK}: pulumi destroy")
+        stack.destroy(found)
+    volumes.settle(stack.SPEECH_STACK, told=with_volumes)
+    say(f"Down. Images, .venv, .local and {CACHE} stay, for the next `make up`.")
+    docker.say_what_stays()
+
+
+def outputs() -> None:
+    print(json.dumps(stack.outputs(existing()), indent=2))
+
+
+def any_pulumi(arguments: str) -> None:
+    """A Pulumi command of the user's on the stack of `make up`."""
+    stack.run(existing(), *shlex.split(arguments))
+
+
+def existing() -> pulumi.Engine:
+    """The engine for a stack that is there; what it says goes to stderr, as a program may read stdout."""
+    if not stack.exists():
+        raise Problem("there is no stack here yet: `make up` brings it up.")
+    with redirect_stdout(sys.stderr):
+        return pulumi.find_or_build()
+
+
+def test_prerequisites() -> None:
+    """What the tests on the real engine need: the same as `make up`, and a browser and a voice."""
+    packages.require([*packages.TESTS, *packages.UP])
+    docker.ensure()
+    engine()
+    make_images("auto")
+
+
+def make_images_anyway() -> None:
+    """The base image and the wheels, whether or not a registry answers."""
+    docker.ensure()
+    make_images("local")
+    detail("The next `make up` with `images: auto` or `local` builds from these.")

@@ -1,0 +1,53 @@
+"""What `make up` ends with: what changed, where everything is, and a request to try."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+SAMPLE = '{"input": "Hello. This machine has learnt to speak.", "response_format": "wav"}'
+
+SAID_AS = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
+# No change, and the two steps of what Pulumi also counts as one `replace`.
+COUNTED_ELSEWHERE = {"same", "create-replacement", "delete-replaced"}
+
+
+def farewell(outputs: Mapping[str, Any], changes: Mapping[str, int]) -> Iterator[str]:
+    """The lines to print, from the stack's outputs (secrets included) and what changed.
+
+    `changes` is what Pulumi's history calls resourceChanges: create, update, same, … → how many resources.
+    """
+    yield ""
+    yield f"==> Up: {what_changed(changes)}."
+    yield ""
+    pools: Mapping[str, Any] = outputs.get("pools", {})
+    for name, pool in pools.items():
+        yield f"    {name:<12}{pool['url']}"
+        for instance in pool["instances"]:
+            yield f"    {'':<12}{instance}"
+    if dashboard := outputs.get("dashboard"):
+        login = f"user {dashboard['user']}, password {dashboard['password']}"
+        yield f"    {'dashboard':<12}{dashboard['url']}   {login}"
+    if url := first_speaking(pools):
+        yield ""
+        yield "    Try it:"
+        yield ""
+        yield f"    {request(url)}"
+    yield ""
+
+
+def what_changed(changes: Mapping[str, int]) -> str:
+    """`2 created, 1 updated`, or that nothing was."""
+    counted = {kind: count for kind, count in changes.items() if count and kind not in COUNTED_ELSEWHERE}
+    return ", ".join(f"{count} {SAID_AS.get(kind, kind)}" for kind, count in counted.items()) or "nothing changed"
+
+
+def first_speaking(pools: Mapping[str, Any]) -> str | None:
+    """The URL of the first pool with the API that the sample request is for."""
+    return next((pool["url"] for pool in pools.values() if pool["engine"] == "voice"), None)
+
+
+def request(url: str) -> str:
+    """A shell line that leaves speech in hello.wav."""
+    return (
+        f"curl --fail --silent --show-error --output hello.wav {url.rstrip('/')}/v1/audio/speech "
+        f"--header 'Content-Type: application/json' --data '{SAMPLE}'"
+    )
