@@ -175,6 +175,16 @@ def test_a_pool_and_an_edge_stand_in_a_stack_of_somebody_else(world: World) -> N
     assert "http://mine:80" in uploads
 
 
+def test_routes_that_would_take_each_others_place_are_refused(world: World) -> None:
+    mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"]}
+
+    def program() -> pulumi.Output[str]:
+        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": [mine, {**mine, "name": "too"}]}).url
+
+    with pytest.raises(ConfigError, match="'too' takes the place of 'mine'"):
+        run(program)
+
+
 def test_a_pool_of_somebody_else_that_is_not_right_says_where(world: World) -> None:
     with pytest.raises(ConfigError, match=r"pool\.engine: 'voce' is not an engine"):
         TtsPool("cosy", {"network": "net", "pool": {"engine": "voce", "routes": {"path": "/x"}}})

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.config import WrittenRoute, load_part
+from pulumi_tts.config import ConfigError, Problem, WrittenRoute, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
@@ -15,6 +15,7 @@ from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import pids_limit
 from pulumi_tts.plan import EdgePlan, Route, plan_edge, route_from
+from pulumi_tts.plan.routes import twins
 from pulumi_tts.render import traefik
 
 _PIDS = 512
@@ -166,6 +167,7 @@ def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
 def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
     def render(given: Iterable[Any]) -> str:
         planned = [route if isinstance(route, Route) else _checked(route) for route in given]
+        _refuse_twins(planned)
         return traefik.routes_file(planned, plan.headers, plan.compress)
 
     return pulumi.Output.from_input(routes).apply(render)
@@ -173,6 +175,20 @@ def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Outp
 
 def _checked(written: Any) -> Route:
     return route_from(load_part(WrittenRoute, written, f"routes[{written.get('name')!r}]"))
+
+
+def _refuse_twins(routes: list[Route]) -> None:
+    problems = [
+        Problem(
+            "routes",
+            repr(second.name),
+            f"takes the place of {first.name!r} ({first.host}{first.prefix})",
+            "Give each route a name, and a host or path, of its own",
+        )
+        for first, second in twins(routes)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _ports(plan: EdgePlan) -> list[docker.ContainerPortArgs]:

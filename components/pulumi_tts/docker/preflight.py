@@ -23,8 +23,9 @@ def uses_local_images(stack: Stack) -> bool:
 
 
 def check_host(stack: Stack, plan: StackPlan) -> None:
-    """Raises ConfigError if the host does not answer, or a port is taken by a container that is not this stack's."""
-    problems = list(_taken_ports(_reached(stack), plan))
+    """Raises ConfigError if the host does not answer, or lacks what it was told to have, or has a port taken."""
+    docker = _reached(stack)
+    problems = [*_missing_base(docker, stack), *_taken_ports(docker, plan)]
     if problems:
         raise ConfigError(problems)
 
@@ -46,6 +47,17 @@ def _reached(stack: Stack) -> Any:
         )
         raise ConfigError([problem]) from None
     return docker
+
+
+def _missing_base(docker: Any, stack: Stack) -> Iterator[Problem]:
+    base = versions.images().local_base
+    if stack.images is ImageSource.local and not docker.images.list(name=base):
+        yield Problem(
+            "images",
+            shown(stack.images.value),
+            f"builds on {base}, which the host {stack.hosts[0].name!r} does not have",
+            "Run `make images`, or write `images: registry`",
+        )
 
 
 def _taken_ports(docker: Any, plan: StackPlan) -> Iterator[Problem]:

@@ -1,12 +1,14 @@
 """Routes: what the edge matches, and the upstreams it sends that to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pulumi_tts.config.checks import filled
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Kind, Profile
 from pulumi_tts.config.route import RouteHealth, WrittenRoute
+
+__all__ = ["HealthCheck", "Kind", "Route", "http_url", "instance_routes", "route_from", "shared_routes", "twins"]
 
 HTTP_PORT = 80
 
@@ -49,6 +51,17 @@ class Route:
     def url(self, port: int) -> str:
         """Where a client finds this route, given the edge's port."""
         return http_url(self.host, port) + self.prefix.rstrip("/")
+
+
+def twins(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
+    """Pairs of routes that would take each other's place at the edge: the same name, or the same requests."""
+    by_key: dict[object, Route] = {}
+    for route in routes:
+        for key in (route.name, (route.host, route.prefix)):
+            if key in by_key:
+                yield by_key[key], route
+                break
+            by_key[key] = route
 
 
 def http_url(host: str, port: int) -> str:

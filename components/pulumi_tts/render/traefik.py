@@ -5,9 +5,8 @@ from typing import Any
 
 import yaml
 
-from pulumi_tts.config.profile import Kind
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
-from pulumi_tts.plan.routes import Route
+from pulumi_tts.plan.routes import Kind, Route
 
 # Inside the container; what is published outside is the plan's business.
 WEB_PORT = 8080

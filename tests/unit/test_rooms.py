@@ -1,0 +1,39 @@
+"""Data flows one way: each room imports only what DESIGN.md lets it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "components" / "pulumi_tts"
+ALLOWED = {
+    "config": {"config"},
+    "plan": {"config", "plan"},
+    "render": {"plan", "render"},
+    "docker": {"config", "plan", "render", "docker"},
+}
+ENGINE = {"pulumi", "pulumi_docker", "pulumi_random"}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_the_rooms_before_it(room: str) -> None:
+    for path in (PACKAGE / room).rglob("*.py"):
+        ours = {name.split(".")[1] for name in imports(path) if name.startswith("pulumi_tts.")}
+        assert ours <= ALLOWED[room], path
+
+
+@pytest.mark.parametrize("room", ["config", "plan", "render"])
+def test_everything_up_to_the_rendered_files_works_without_pulumi(room: str) -> None:
+    for path in (PACKAGE / room).rglob("*.py"):
+        assert not {name.split(".")[0] for name in imports(path)} & (ENGINE | {"docker"}), path
