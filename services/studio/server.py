@@ -77,7 +77,6 @@ def create_app(settings: Settings, work: Work) -> Streams:
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,
-        head='<link rel="icon" href="favicon.ico">',
         pwa=False,
         mcp_server=False,
         enable_monitoring=False,

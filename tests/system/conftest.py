@@ -12,6 +12,9 @@ from tests.system.deployment import Deployment, free_port
 QUICK = {"interval": "1s", "timeout": "1s", "retries": 3, "startup": "90s"}
 """Health checks that tests need not wait for."""
 
+PACE = 0.3
+"""Seconds that the pool `slow` takes for a second of audio."""
+
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
@@ -20,7 +23,7 @@ def engine() -> Engine:
 
 
 def dev_like(port: int) -> dict[str, Any]:
-    """The dev stack's pools, checked more often."""
+    """The dev stack's pools, checked more often, and one that takes its time."""
     voice_health = {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", **QUICK}
     studio_health = {"command": ["python3", "-m", "studio.healthcheck"], "path": "/config", **QUICK}
     return {
@@ -38,6 +41,13 @@ def dev_like(port: int) -> dict[str, Any]:
                 "instances": 2,
                 "health": studio_health,
                 "routes": {"path": "/studio"},
+            },
+            {
+                "name": "slow",
+                "engine": "voice",
+                "environment": {"VOICE_PACE": str(PACE)},
+                "health": voice_health,
+                "routes": {"pool": "slow.{domain}"},
             },
         ],
         "edge": {"port": port},

@@ -123,10 +123,17 @@ class _Loopback(httpx.HTTPTransport):
     """Names under .localhost are this machine; the system's resolver may not know that (RFC 6761)."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.host.endswith("localhost"):
-            request.headers["Host"] = request.url.netloc.decode()
-            request.url = request.url.copy_with(host="127.0.0.1")
-        return super().handle_request(request)
+        if not request.url.host.endswith("localhost"):
+            return super().handle_request(request)
+        # A request of its own: the client goes by the other one's URL when it keeps cookies.
+        here = httpx.Request(
+            request.method,
+            request.url.copy_with(host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return super().handle_request(here)
 
 
 def free_port() -> int:

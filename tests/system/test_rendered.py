@@ -36,7 +36,7 @@ def everything() -> dict[str, Any]:
 def loaded(shared: Deployment, tmp_path: Any) -> Iterator[tuple[int, set[str]]]:
     """A Traefik that was given every route: the port of its API, and the names of the routes."""
     plan = plan_stack(load_stack(everything()), "tts-rendered", local_images=True)
-    rendered = traefik.routes_file(plan.routes, plan.edge.headers, plan.edge.compress)
+    rendered = traefik.routes_file(plan.routes, plan.edge)
     (tmp_path / "routes.yml").write_text(rendered)
     tmp_path.chmod(0o755)
     port = free_port()

@@ -81,7 +81,7 @@ def planned_completely(stack: Stack) -> None:
     plan = plan_stack(stack, "tts-test", local_images=True)
     ways = [(route.host, route.prefix) for route in plan.routes]
     assert len(set(ways)) == len(ways), "two routes for the same requests"
-    http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge.headers, plan.edge.compress))["http"]
+    http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))["http"]
     assert set(http["routers"]) == {route.name for route in plan.routes}
 
 

@@ -1,5 +1,6 @@
 """The files that Traefik reads, as values; tests/system loads them into a real Traefik."""
 
+import re
 from typing import Any
 
 import yaml
@@ -15,9 +16,7 @@ def plan(*pools: object, **changes: object) -> StackPlan:
 
 
 def routes_file(plan: StackPlan) -> dict[str, Any]:
-    rendered: dict[str, dict[str, Any]] = yaml.safe_load(
-        traefik.routes_file(plan.routes, plan.edge.headers, plan.edge.compress)
-    )
+    rendered: dict[str, dict[str, Any]] = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))
     return rendered["http"]
 
 
@@ -35,6 +34,21 @@ def test_every_router_leads_to_a_service_and_middlewares_that_are_there() -> Non
 def test_a_prefix_matches_whole_segments_only() -> None:
     rule = routes_file(plan())["routers"]["studio.path"]["rule"]
     assert rule == "Host(`localhost`) && (Path(`/studio`) || PathPrefix(`/studio/`))"
+
+
+def test_a_stripped_page_without_its_slash_is_sent_to_the_one_with_it() -> None:
+    redirect = routes_file(plan())["middlewares"]["studio.path-slash"]["redirectRegex"]
+    address = re.compile(redirect["regex"])
+    assert address.match("http://localhost:8080/studio")
+    assert address.match("https://localhost/studio?__theme=dark")
+    assert not address.match("http://localhost:8080/studio/")
+    assert not address.match("http://localhost:8080/studio-two")
+    assert "voice.path-slash" not in routes_file(plan(voice(routes={"path": "/voice"})))["middlewares"]
+
+
+def test_two_stacks_on_one_host_name_do_not_share_a_cookie() -> None:
+    service = routes_file(plan())["services"]["studio"]
+    assert service["loadBalancer"]["sticky"]["cookie"]["name"] == "tts-test-edge-studio"
 
 
 def test_only_pages_are_compressed() -> None:
@@ -80,4 +94,4 @@ def test_without_a_dashboard_there_is_no_api() -> None:
 
 def test_the_same_plan_renders_the_same_bytes_whatever_the_order_of_its_pools() -> None:
     one, other = plan(voice(), studio()), plan(studio(), voice())
-    assert traefik.routes_file(one.routes, (), True) == traefik.routes_file(other.routes, (), True)
+    assert traefik.routes_file(one.routes, one.edge) == traefik.routes_file(other.routes, other.edge)

@@ -168,7 +168,7 @@ def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Outp
     def render(given: Iterable[Any]) -> str:
         planned = [route if isinstance(route, Route) else _checked(route) for route in given]
         _refuse_twins(planned)
-        return traefik.routes_file(planned, plan.headers, plan.compress)
+        return traefik.routes_file(planned, plan)
 
     return pulumi.Output.from_input(routes).apply(render)
 

@@ -1,5 +1,6 @@
 """Traefik's configuration: what it is started with, and the files that it watches."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -58,17 +59,17 @@ def _dashboard_arguments(dashboard: DashboardPlan | None) -> tuple[str, ...]:
     return (*own_port, "--api.dashboard=true", "--api.insecure=false")
 
 
-def routes_file(routes: Iterable[Route], headers: Iterable[tuple[str, str]], compress: bool) -> str:
-    """The file of all routes; ``headers`` are added to every answer, ``compress`` is for pages of UI pools."""
+def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
+    """The file of all routes of an edge."""
     routes = sorted(routes, key=lambda route: route.name)
-    middlewares = _edge_middlewares(dict(headers), compress)
+    middlewares = _edge_middlewares(edge)
     for route in routes:
         middlewares |= _route_middlewares(route)
     routers = {route.name: _router(route, middlewares) for route in routes}
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
-        "services": {route.service: _service(route) for route in routes},
+        "services": {route.service: _service(route, edge.name) for route in routes},
         "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
     }
     # Traefik refuses a section that is there and empty.
@@ -88,11 +89,11 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     return _yaml({"http": {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}})
 
 
-def _edge_middlewares(headers: dict[str, str], compress: bool) -> Tree:
+def _edge_middlewares(edge: EdgePlan) -> Tree:
     own: Tree = {}
-    if headers:
-        own["edge-headers"] = {"headers": {"customResponseHeaders": headers}}
-    if compress:
+    if edge.headers:
+        own["edge-headers"] = {"headers": {"customResponseHeaders": dict(edge.headers)}}
+    if edge.compress:
         own["compress-pages"] = {"compress": {"includedContentTypes": COMPRESSED}}
     return own
 
@@ -101,6 +102,15 @@ def _route_middlewares(route: Route) -> Tree:
     own: Tree = {}
     if route.headers:
         own[f"{route.service}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
+    if route.strip and route.kind is Kind.ui:
+        # A page's links are relative to its URL: at /studio they would lead to /assets, past the prefix.
+        own[f"{route.name}-slash"] = {
+            "redirectRegex": {
+                "regex": rf"^https?://[^/]+{re.escape(route.prefix)}(\?.*)?$",
+                # Without scheme and host, which another proxy in front may have changed.
+                "replacement": f"{route.prefix}/${{1}}",
+            }
+        }
     if route.strip:
         own[f"{route.name}-strip"] = {"stripPrefix": {"prefixes": [route.prefix]}}
     if len(route.upstreams) > 1:
@@ -114,6 +124,7 @@ def _router(route: Route, middlewares: Tree) -> Tree:
         "edge-headers",
         *(["compress-pages"] if route.kind is Kind.ui else []),
         f"{route.service}-headers",
+        f"{route.name}-slash",
         f"{route.name}-strip",
         f"{route.service}-retry",
     ]
@@ -133,7 +144,7 @@ def _rule(route: Route) -> str:
     return f"Host(`{route.host}`) && (Path(`{route.prefix}`) || PathPrefix(`{route.prefix}/`))"
 
 
-def _service(route: Route) -> Tree:
+def _service(route: Route, edge: str) -> Tree:
     balancer: Tree = {
         "servers": [{"url": upstream} for upstream in route.upstreams],
         "passHostHeader": True,
@@ -147,7 +158,8 @@ def _service(route: Route) -> Tree:
             "timeout": f"{route.health.timeout}s",
         }
     if route.sticky:
-        cookie = {"name": f"tts-{route.service}", "httpOnly": True, "sameSite": "lax"}
+        # Cookies know no ports: with the edge's name in theirs, two stacks on one host name do not meet.
+        cookie = {"name": f"{edge}-{route.service}", "httpOnly": True, "sameSite": "lax"}
         balancer["sticky"] = {"cookie": cookie}
     return {"loadBalancer": balancer}
 
