@@ -135,7 +135,7 @@ def start_engine() -> None:
         return
     executable = engine_program()
     if executable is None:
-        raise Problem("docker.io was installed and brought no dockerd: see apt's output above.")
+        raise Problem("the package docker.io was installed, and there is no dockerd: reinstall it.")
     with long_step(f"Docker: starting {executable}, log in {OWN_LOG}"):
         run_daemon(executable)
 
@@ -145,14 +145,21 @@ def run_daemon(executable: str) -> None:
     OWN_DAEMON.mkdir(parents=True, exist_ok=True)
     with OWN_LOG.open("wb") as log:
         daemon = subprocess.Popen(  # noqa: S603
-            [executable], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            [executable],
+            env={**os.environ, "PATH": packages.system_path()},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     OWN_PID.write_text(f"{daemon.pid}\n")
     deadline = time.monotonic() + START_SECONDS
     while isinstance(version_or_silence(), Silence):
-        if daemon.poll() is not None or time.monotonic() > deadline:
+        ended = daemon.poll() is not None
+        if ended or time.monotonic() > deadline:
+            daemon.terminate()
             OWN_PID.unlink()
-            raise Problem(why_it_died(OWN_LOG.read_text(errors="replace"), ended=daemon.poll() is not None))
+            raise Problem(why_it_died(OWN_LOG.read_text(errors="replace"), ended=ended))
         time.sleep(0.2)
 
 
@@ -165,11 +172,11 @@ def why_it_died(log: str, *, ended: bool) -> str:
             'file system there, or put {"storage-driver": "vfs"} into /etc/docker/daemon.json (slow).',
         ),
         (
-            "iptables",
+            "iptables failed",
             "It may not change the packet filter: in a container, that needs --privileged.",
         ),
         (
-            "cgroup",
+            "cgroup isn't mounted",
             "It finds no usable control groups: mount them (package cgroupfs-mount).",
         ),
         (
