@@ -84,7 +84,7 @@ bench: venv ## measure, and write the results to docs/
 
 .PHONY: schema
 schema: venv ## write the JSON Schema of the configuration
-	$(IN_ENV)/python -m pulumi_tts.config.schema
+	$(IN_ENV)/python -m pulumi_tts.config.schema > docs/config.schema.json
 
 COMPILE := uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate \
     --no-emit-index-url --custom-compile-command 'make lock'

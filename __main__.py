@@ -3,11 +3,11 @@
 import pulumi
 
 from pulumi_tts.config import ConfigError, load_stack
-from pulumi_tts.docker import SpeechStack, referenced_secrets
+from pulumi_tts.docker import SpeechStack, referenced_secrets, written_stack
 
 settings = pulumi.Config("tts")
-written = settings.require_object("stack")
 try:
+    written = written_stack(settings)
     secrets = referenced_secrets(load_stack(written), settings)
     speech = SpeechStack(f"tts-{pulumi.get_stack()}", {"config": written, "secrets": secrets})
 except ConfigError as error:

@@ -68,10 +68,13 @@ class Deployment:
         return {name: output.value for name, output in self.stack.outputs().items()}
 
     def container_ids(self) -> dict[str, str]:
-        """The id of every container of this stack, by its name; the courier's changes with every file."""
+        """The id of every container of this stack, by its name."""
         listed = self.docker.containers.list(all=True, filters={"label": f"pulumi-tts.stack={self.full_name}"})
-        named = {str(container.name): str(container.id) for container in listed}
-        return {name: id_ for name, id_ in named.items() if not name.endswith("-courier")}
+        return {str(container.name): str(container.id) for container in listed}
+
+    def lasting_ids(self) -> dict[str, str]:
+        """The same without the courier, which is another one whenever a file changes."""
+        return {name: id_ for name, id_ in self.container_ids().items() if not name.endswith("-courier")}
 
     def volumes(self) -> set[str]:
         """The names of this stack's volumes."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from copy import deepcopy
 
+import httpx
 import pytest
 from pulumi import automation as auto
 
@@ -39,10 +40,10 @@ def test_a_refresh_finds_nothing_changed(shared: Deployment) -> None:
 
 
 def test_one_more_instance_leaves_the_others_alone(changing: Deployment) -> None:
-    before = changing.container_ids()
+    before = changing.lasting_ids()
     changing.pool("voice")["instances"] = 3
     changing.up()
-    after = changing.container_ids()
+    after = changing.lasting_ids()
     assert set(after) - set(before) == {f"{changing.full_name}-voice-3"}
     assert {name: after[name] for name in before} == before
     with changing.client() as client:
@@ -50,7 +51,7 @@ def test_one_more_instance_leaves_the_others_alone(changing: Deployment) -> None
 
 
 def test_a_new_route_and_a_changed_header_restart_nothing_and_fail_no_request(changing: Deployment) -> None:
-    before = changing.container_ids()
+    before = changing.lasting_ids()
     url = changing.outputs()["pools"]["voice"]["url"]
     with steady_requests(changing, f"{url}/v1/models") as traffic:
         time.sleep(1)
@@ -58,32 +59,66 @@ def test_a_new_route_and_a_changed_header_restart_nothing_and_fail_no_request(ch
         changing.pool("studio")["routes"] = {"pool": "studio.{domain}"}
         changing.pool("studio")["environment"] = {"GRADIO_ROOT_PATH": "/studio"}  # its containers' own stays as it was
         changing.up()
-        answer_soon(changing, f"{changing.outputs()['pools']['studio']['url']}/config")
+        with changing.client() as client:
+            client_sees(client, f"{changing.outputs()['pools']['studio']['url']}/config")
         time.sleep(1)
-    assert changing.container_ids() == before
+    assert changing.lasting_ids() == before
     assert traffic.failed == []
     assert traffic.answered > 50
     with changing.client() as client:
         assert client.get(f"{url}/v1/models").headers["x-model-version"] == "v3"
 
 
-def answer_soon(deployment: Deployment, url: str, within: float = 10) -> None:
-    """Waits until a new route is there: the edge looks at its files every few seconds at most."""
-    deadline = time.monotonic() + within
-    with deployment.client() as client:
-        while client.get(url).status_code != 200:
-            assert time.monotonic() < deadline, f"{url} does not answer"
-            time.sleep(0.2)
+def test_a_pool_that_is_gone_from_the_config_goes_and_its_outputs_stay(changing: Deployment) -> None:
+    changing.config["pools"] = [pool for pool in changing.config["pools"] if pool["name"] != "slow"]
+    before = changing.lasting_ids()
+    changing.up()
+    gone = f"{changing.full_name}-slow-1"
+    assert changing.lasting_ids() == {name: id_ for name, id_ in before.items() if name != gone}
+    assert f"{gone}-outputs" in changing.volumes()
+
+
+def test_the_dashboard_and_its_password_change_without_a_restart(changing: Deployment) -> None:
+    before = changing.lasting_ids()
+    changing.config["edge"]["dashboard"] = {"enabled": False}
+    changing.up()
+    changing.config["edge"]["dashboard"] = {"password": {"secret": "dashboardPassword"}}
+    changing.stack.set_config("tts:dashboardPassword", auto.ConfigValue("correct horse", secret=True))
+    changing.up()
+    changing.up(expect_no_changes=True)
+    assert changing.lasting_ids() == before
+    access = changing.outputs()["dashboard"]
+    assert access["password"] == "correct horse"
+    with changing.client(auth=("admin", "correct horse")) as client:
+        client_sees(client, access["url"])
+
+
+def client_sees(client: httpx.Client, url: str) -> None:
+    """Waits for an answer from a route that was just made."""
+    deadline = time.monotonic() + 10
+    while client.get(url).status_code != httpx.codes.OK:
+        assert time.monotonic() < deadline, f"{url} does not answer"
+        time.sleep(0.2)
+
+
+def test_another_limit_on_processes_reaches_the_containers_that_run(changing: Deployment) -> None:
+    before = changing.lasting_ids()
+    changing.pool("voice")["pids"] = 99
+    changing.up()
+    assert changing.lasting_ids() == before
+    if changing.docker.info()["PidsLimit"]:
+        inspected = changing.docker.api.inspect_container(before[f"{changing.full_name}-voice-1"])
+        assert inspected["HostConfig"]["PidsLimit"] == 99
 
 
 def test_a_new_image_replaces_one_instance_at_a_time_fails_no_request_and_keeps_outputs(changing: Deployment) -> None:
     changing.inside("voice-1", "sh", "-c", "echo mine > /outputs/kept-by-test")
-    before = changing.container_ids()
+    before = changing.lasting_ids()
     url = changing.outputs()["pools"]["voice"]["url"]
     changing.pool("voice")["image"] = relabelled(changing)
     with changing.events() as events, steady_requests(changing, f"{url}/v1/models") as traffic:
         changing.up()
-    after = changing.container_ids()
+    after = changing.lasting_ids()
     assert {name for name in before if after[name] != before[name]} == {
         f"{changing.full_name}-voice-1",
         f"{changing.full_name}-voice-2",
@@ -122,10 +157,10 @@ def test_an_image_that_never_gets_healthy_costs_one_instance_and_a_good_one_reco
     pool["command"] = ["sleep", "600"]
     pool["health"] = {**pool["health"], "startup": "2s"}
     pool["stop_grace"] = "1s"
-    before = changing.container_ids()
+    before = changing.lasting_ids()
     with pytest.raises(auto.CommandError, match="was not touched"):
         changing.up()
-    after = changing.container_ids()
+    after = changing.lasting_ids()
     untouched = [name for name in before if "-voice-" in name and after.get(name) == before[name]]
     assert len(untouched) == 1, "the update stopped at the first instance"
     with changing.client() as client:

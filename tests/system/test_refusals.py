@@ -30,6 +30,7 @@ def test_a_docker_host_that_does_not_answer_is_named(refused: Deployment) -> Non
     refused.config["hosts"] = [{"name": "gpu-1", "docker": "tcp://127.0.0.1:1"}]
     said = refusal(refused)
     assert "hosts[0].docker: 'tcp://127.0.0.1:1' does not answer as a Docker engine (host 'gpu-1'" in said
+    assert "Connection refused" in said
 
 
 def test_a_port_that_another_stack_has_is_named(shared: Deployment, refused: Deployment) -> None:

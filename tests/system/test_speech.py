@@ -63,7 +63,7 @@ def mandarin_voice(voices: dict[str, list[dict[str, str]]]) -> str:
     return next(voice["id"] for voice in voices["voices"] if voice["language"].startswith(("cmn", "zh")))
 
 
-def test_two_requests_at_once_are_answered_by_two_instances(shared: Deployment) -> None:
+def test_a_pools_requests_are_spread_over_its_instances(shared: Deployment) -> None:
     with shared.client() as client:
         url = shared.outputs()["pools"]["voice"]["url"]
         before = spoken_by_instance(shared)

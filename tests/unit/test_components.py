@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from pulumi_tts.config import ConfigError
-from pulumi_tts.docker import SpeechStack, TraefikEdge, TtsPool
+from pulumi_tts.docker import SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
 
@@ -183,6 +183,26 @@ def test_routes_that_would_take_each_others_place_are_refused(world: World) -> N
 
     with pytest.raises(ConfigError, match="'too' takes the place of 'mine'"):
         run(program)
+
+
+def test_a_route_cannot_take_the_dashboards_place(world: World) -> None:
+    mine = {"name": "dashboard", "host": "mine.example.com", "upstreams": ["http://mine:80"]}
+    args: TraefikEdgeArgs = {"network": "net", "images": "local", "routes": [mine]}
+    with pytest.raises(ConfigError, match="'dashboard' takes the place of 'dashboard'"):
+        run(lambda: TraefikEdge("edge", args).url)
+
+
+def test_a_pool_alone_is_checked_like_one_in_a_stack(world: World) -> None:
+    pool = {"engine": "voice", "instances": 3, "routes": {"instance": "a.{domain}"}}
+    with pytest.raises(ConfigError, match=r"pool\.routes\.instance: .*one host name"):
+        TtsPool("cosy", {"network": "net", "pool": pool})
+    with pytest.raises(ConfigError, match="images: 'loca' is not one of the choices"):
+        TtsPool("cosy", {"network": "net", "images": "loca", "pool": {"engine": "voice", "routes": {"path": "/x"}}})
+
+
+def test_a_secret_that_was_not_given_is_asked_for(world: World) -> None:
+    with pytest.raises(ConfigError, match="is not among the secrets that were given"):
+        speech(stack(edge={"dashboard": {"password": {"secret": "dashboardPassword"}}}))
 
 
 def test_a_pool_of_somebody_else_that_is_not_right_says_where(world: World) -> None:

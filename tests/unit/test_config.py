@@ -74,9 +74,20 @@ def problems_of(raw: object) -> list[Problem]:
         (stack(voice(stop_grace="30")), "pools[0].stop_grace", "as in '30s' or '5m'"),
         (stack(voice(environment={"A": True})), "pools[0].environment.A", "Quote what is meant"),
         (stack(voice(environment={"A-B": "x"})), "pools[0].environment.A-B", "environment variable's name"),
-        (stack(voice(engine={"image": "a", "port": 80, "memory": "1g"})), "pools[0].engine.health", "is missing"),
+        (stack(voice(engine={"image": "a:1", "port": 80, "memory": "1g"})), "pools[0].engine.health", "is missing"),
+        (stack(voice(memory="0m")), "pools[0].memory", "Use at least 16m"),
+        (stack(voice(stop_grace="0s")), "pools[0].stop_grace", "at least 1s"),
+        (stack(edge={"drain": "999999h"}), "edge.drain", "at most 168h"),
+        (stack(voice(health={"interval": "2s"})), "pools[0].health", "Make the timeout at most the interval"),
+        (stack(voice(writable=["/outputs/tmp"])), "pools[0]", "Give each a directory of its own"),
+        (stack(voice(image="ollama/ollama")), "pools[0].image", "with a tag or digest"),
+        (stack(voice(image="Ollama:1")), "pools[0].image", "with a tag or digest"),
+        (stack(voice(instances=10**5000)), "pools[0].instances", "Use at most 512"),
+        (stack(voice(environment={"A": "b\0c"})), "pools[0].environment.A", "NUL"),
+        (stack(voice(headers={"X-A": "1", "x-a": "2"})), "pools[0].headers", "Write it once"),
+        (stack(hosts=[{"docker": "tcp://[::1"}]), "hosts[0].docker", "Write unix:///var/run/docker.sock"),
         (stack(images="lokal"), "images", "Choose 'auto', 'registry' or 'local'"),
-        (stack(hosts=[{"docker": "gpu-1:2375"}]), "hosts[0].docker", "is not written as expected"),
+        (stack(hosts=[{"docker": "gpu-1:2375"}]), "hosts[0].docker", "Write unix:///var/run/docker.sock"),
         (
             stack(studio(routes={"path": "/studio", "pool": "studio.{domain}"})),
             "pools[0].routes",
@@ -100,6 +111,19 @@ def test_a_secret_in_the_clear_is_refused_and_not_repeated() -> None:
 def test_a_secret_under_a_misspelt_key_is_not_repeated_either() -> None:
     (problem,) = problems_of(stack(edge={"dashboard": {"pasword": "x", "passwort": "hunter2"}}))[1:]
     assert "hunter2" not in str(problem)
+
+
+def test_a_secret_in_a_mapping_under_a_misspelt_key_is_not_repeated_either() -> None:
+    for wrong in ({"egde": {"password": "hunter2"}}, {"edge": [{"password": "hunter2"}]}):
+        assert "hunter2" not in str(problems_of(stack(**wrong)))
+
+
+def test_one_wrong_template_is_one_problem_however_many_instances_it_is_for() -> None:
+    long = "x" * 60 + "{n}.{domain}"
+    problems = problems_of(
+        stack(voice(instances=512, routes={"instance": long}), domain="d" * 63 + ".example.com" * 16)
+    )
+    assert len(problems) == 1
 
 
 def test_all_problems_are_reported_at_once_also_those_between_parts() -> None:
@@ -137,6 +161,19 @@ def test_a_pools_own_values_replace_those_of_its_engine() -> None:
     assert (pool.profile.image, pool.profile.build) == ("mine:1", None)
     assert pool.profile.environment["VOICE_SLOTS"] == "4"
     assert pool.profile.port == 8000, "what is not replaced stays the engine's"
+
+
+def test_one_value_of_a_health_check_can_be_replaced_alone() -> None:
+    health = load_stack(stack(voice(health={"startup": "10m"}))).pools[0].profile.health
+    assert (health.startup, health.path) == (600, "/health")
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["ollama/ollama:0.12.0", "MyReg.example.com:5000/a/b_c:1", "a@sha256:" + "0" * 64, "a:1@sha256:" + "0" * 64],
+)
+def test_an_image_reference_is_one_that_docker_takes(image: str) -> None:
+    assert load_stack(stack(voice(image=image))).pools[0].profile.image == image
 
 
 def test_an_engine_of_ones_own_is_a_mapping() -> None:

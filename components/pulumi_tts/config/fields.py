@@ -12,9 +12,15 @@ _PATH_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
-_IMAGE = re.compile(r"[a-z0-9][\w./:@-]*")
-_DURATION = re.compile(r"(\d{1,6})(s|m|h)")
-_SIZE = re.compile(r"(\d{1,6})(m|g)")
+_IMAGE = re.compile(
+    r"([A-Za-z0-9.-]+(:[0-9]+)?/)?"  # registry
+    r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"  # name
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"  # tag, digest
+)
+_DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
+_SIZE = re.compile(r"([0-9]{1,6})(m|g)")
+_LONGEST = 7 * 24 * 3600
+_SMALLEST = 16  # MiB; Docker refuses less than 6, and takes 0 for no limit
 _MAX_HOST_LENGTH = 253  # RFC 1035, 2.3.4
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _MEBIBYTES = {"m": 1, "g": 1024}
@@ -88,7 +94,8 @@ def _url_path(value: str) -> str:
 
 
 def _directory(value: str) -> str:
-    if not re.fullmatch(r"(/[\w.-]+)+", value) or ".." in value:
+    segments = value.split("/")[1:]
+    if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value) or {".", ".."} & set(segments):
         raise refused("is not an absolute directory", "Write it from the root, as in '/root/outputs'")
     return value
 
@@ -105,8 +112,12 @@ def _bind_address(value: str) -> str:
 
 
 def _image(value: str) -> str:
-    if not _IMAGE.fullmatch(value):
-        raise refused("is not an image reference", "Write name:tag or name@sha256:…, as in 'ollama/ollama:0.12.0'")
+    name = value.rpartition("/")[2]
+    if not _IMAGE.fullmatch(value) or not (":" in name or "@" in name):
+        raise refused(
+            "is not an image reference with a tag or digest",
+            "Write name:tag or name@sha256:…, as in 'ollama/ollama:0.12.0'",
+        )
     return value
 
 
@@ -121,12 +132,22 @@ def _variable_value(value: Any) -> Any:
         raise refused(
             "is a YAML boolean, which programs read in different ways", 'Quote what is meant, as in "true" or "1"'
         )
+    if isinstance(value, str) and "\0" in value:
+        raise refused("has a NUL character, which no environment can hold", "Remove it")
     return str(value) if isinstance(value, int | float) else value
 
 
 def _header(value: str) -> str:
     if not _HEADER.fullmatch(value):
         raise refused("is not a header's name", "Use letters, digits and hyphens, as in 'X-Model-Version'")
+    return value
+
+
+def _distinct_headers(value: dict[str, str]) -> dict[str, str]:
+    first_written: dict[str, str] = {}
+    for name in value:
+        if (first := first_written.setdefault(name.casefold(), name)) != name:
+            raise refused(f"has the header {name} twice, the other time as {first}", "Write it once")
     return value
 
 
@@ -140,14 +161,20 @@ def _seconds(value: Any) -> Any:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not match:
         raise refused("is not a duration", "Write a whole number with s, m or h, as in '30s' or '5m'")
-    return int(match[1]) * _SECONDS[match[2]]
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if not 1 <= seconds <= _LONGEST:
+        raise refused("is not a duration that makes sense here", "Use at least 1s and at most 168h, a week")
+    return seconds
 
 
 def _mebibytes(value: Any) -> Any:
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if not match:
         raise refused("is not a size", "Write a whole number with m (MiB) or g (GiB), as in '512m' or '8g'")
-    return int(match[1]) * _MEBIBYTES[match[2]]
+    size = int(match[1]) * _MEBIBYTES[match[2]]
+    if size < _SMALLEST:
+        raise refused("is too small", f"Use at least {_SMALLEST}m")
+    return size
 
 
 def _as_written(pattern: re.Pattern[str]) -> WithJsonSchema:
@@ -167,8 +194,12 @@ Seconds = Annotated[int, BeforeValidator(_seconds), _as_written(_DURATION)]
 """A duration as ``30s``, ``5m`` or ``2h``; in seconds once read."""
 Mebibytes = Annotated[int, BeforeValidator(_mebibytes), _as_written(_SIZE)]
 """A size as ``512m`` or ``8g``; in MiB once read."""
+VariableName = Annotated[str, AfterValidator(_variable)]
 Environment = dict[
-    Annotated[str, AfterValidator(_variable)],
+    VariableName,
     Annotated[str, BeforeValidator(_variable_value), WithJsonSchema({"type": ["string", "number"]})],
 ]
-Headers = dict[Annotated[str, AfterValidator(_header)], Annotated[str, AfterValidator(_header_value)]]
+Headers = Annotated[
+    dict[Annotated[str, AfterValidator(_header)], Annotated[str, AfterValidator(_header_value)]],
+    AfterValidator(_distinct_headers),
+]

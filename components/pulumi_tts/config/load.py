@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from dataclasses import replace
+from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,8 +16,6 @@ from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.config.stack import Stack
-
-T = TypeVar("T")
 
 Location = tuple[int | str, ...]
 
@@ -60,8 +59,8 @@ def load_stack(raw: object) -> Stack:
     return stack
 
 
-def load_part(model: type[T], raw: object, path: str = "") -> T:
-    """One part of a config, such as a Pool, for the components that are used without a whole stack.
+def load_part(model: Any, raw: object, path: str = "") -> Any:
+    """One part of a config, such as an Edge, for the components that are used without a whole stack.
 
     Raises ConfigError with every problem found, their paths below ``path``.
     """
@@ -69,6 +68,23 @@ def load_part(model: type[T], raw: object, path: str = "") -> T:
         return TypeAdapter(model).validate_python(raw)
     except ValidationError as error:
         raise ConfigError([problem_of(details, path) for details in error.errors()]) from None
+
+
+def load_pool(raw: object, domain: str) -> Pool:
+    """A pool that stands alone, checked as in a stack; its problems are below `pool`, or `domain`.
+
+    Raises ConfigError with every problem found.
+    """
+    checked_domain: str = load_part(Domain, domain, "domain")
+    pool: Pool = load_part(Pool, raw, "pool")
+    no_edge = Edge(dashboard=Dashboard(enabled=False))
+    problems = [
+        replace(problem, path=problem.path.replace("pools[0]", "pool", 1))
+        for problem in cross_checks(checked_domain, {0: pool}, no_edge)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return pool
 
 
 def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool], Edge]:

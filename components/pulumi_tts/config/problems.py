@@ -1,6 +1,6 @@
 """What is wrong with a config, said so that a person can mend it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -20,7 +20,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The config is refused; ``problems`` holds everything that is wrong with it, in the order of the YAML."""
+    """The config is refused; ``problems`` holds everything that is wrong with it."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -34,8 +34,17 @@ class ConfigError(Exception):
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """The value as the user wrote it, shortened to ``limit`` characters."""
-    text = repr(value)
+    """The value as the user wrote it, shortened to ``limit`` characters.
+
+    Of a mapping or list only its size: a secret may be in it.
+    """
+    if isinstance(value, Mapping | list):
+        kind = "mapping" if isinstance(value, Mapping) else "list"
+        return f"(a {kind} of {len(value)})"
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes out
+        return "(a huge number)"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

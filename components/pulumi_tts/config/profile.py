@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pulumi_tts.config.fields import (
     Directory,
@@ -14,11 +14,13 @@ from pulumi_tts.config.fields import (
     Seconds,
     Strict,
     UrlPath,
+    VariableName,
     refused,
 )
+from pulumi_tts.config.problems import did_you_mean
 
 Command = Annotated[list[str], Field(min_length=1)]
-User = Annotated[str, Field(pattern=r"^\d+(:\d+)?$")]
+User = Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")]
 
 
 class Kind(StrEnum):
@@ -31,6 +33,16 @@ class Kind(StrEnum):
 
 
 KindField = Annotated[Kind, Field(strict=False)]
+
+
+BUILT_HERE = ("studio", "voice")
+"""The folders of `services/` that an image can be built from."""
+
+
+def _built_here(value: str) -> str:
+    if value not in BUILT_HERE:
+        raise refused("is not a folder of services/", did_you_mean(value, BUILT_HERE))
+    return value
 
 
 class Health(Strict):
@@ -49,22 +61,13 @@ class Health(Strict):
     startup: Seconds = 60
     """How long the engine may take to load before failed checks count, and how long `up` waits for it."""
 
-    @model_validator(mode="after")
-    def _answers_before_the_next_check(self) -> "Health":
-        if self.timeout > self.interval:
-            raise refused(
-                f"has a timeout ({self.timeout}s) longer than its interval ({self.interval}s)",
-                "Make the timeout at most the interval",
-            )
-        return self
-
 
 class Profile(Strict):
     """An engine: everything that is the same for each of its instances, wherever it runs."""
 
     image: ImageReference | None = None
     """The image to run. Absent for the engines that this package builds from its own `services/`."""
-    build: Annotated[str, Field(pattern=r"^[a-z]+$")] | None = None
+    build: Annotated[str, AfterValidator(_built_here)] | None = None
     """The folder of `services/` that the image is built from, instead of `image`."""
     command: Command | None = None
     """The container's command. Default: the image's own."""
@@ -76,7 +79,7 @@ class Profile(Strict):
     """How to know that it is ready."""
     kind: KindField = Kind.api
     """`api` or `ui`."""
-    base_path_variable: str | None = None
+    base_path_variable: VariableName | None = None
     """The environment variable that tells a UI its stripped path prefix, such as `GRADIO_ROOT_PATH`."""
     outputs: Directory | None = None
     """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
@@ -100,6 +103,23 @@ class Profile(Strict):
         return self
 
 
+class HealthOverrides(Strict):
+    """The values of an engine's health check that a pool may replace."""
+
+    command: Command | None = None
+    """Another command inside the container."""
+    path: UrlPath | None = None
+    """Another path for the edge to ask for."""
+    interval: Seconds | None = None
+    """Another time between two checks."""
+    timeout: Seconds | None = None
+    """Another time that one check may take."""
+    retries: Annotated[int, Field(ge=1, le=20)] | None = None
+    """Another number of failed checks in a row."""
+    startup: Seconds | None = None
+    """Another time to load in, such as for a larger model."""
+
+
 class Overrides(Strict):
     """The values of a profile that a pool may replace; what is absent stays the engine's own."""
 
@@ -111,11 +131,11 @@ class Overrides(Strict):
     """Variables added to the engine's own; the same name replaces."""
     port: Port | None = None
     """Another port inside the container."""
-    health: Health | None = None
-    """Another way to know that it is ready."""
+    health: HealthOverrides = HealthOverrides()
+    """Another way to know that it is ready; what is absent stays the engine's own."""
     kind: KindField | None = None
     """`api` or `ui`."""
-    base_path_variable: str | None = None
+    base_path_variable: VariableName | None = None
     """Another variable for the path prefix."""
     outputs: Directory | None = None
     """Another directory for the outputs' volume."""
@@ -136,6 +156,7 @@ class Overrides(Strict):
         """The profile with this pool's own values in place of the engine's."""
         own = {name: value for name in Overrides.model_fields if (value := getattr(self, name)) is not None}
         own["environment"] = profile.environment | self.environment
+        own["health"] = profile.health.model_copy(update=self.health.model_dump(exclude_none=True))
         if self.image:
             own["build"] = None
         return profile.model_copy(update=own)

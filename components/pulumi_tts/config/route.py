@@ -1,13 +1,26 @@
 """A route to containers of one's own, for an edge that stands in another stack."""
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pulumi_tts.config.fields import Domain, Headers, PathPrefix, Seconds, Strict, UrlPath
+from pulumi_tts.config.fields import Domain, Headers, PathPrefix, Seconds, Strict, UrlPath, refused
 from pulumi_tts.config.profile import Kind, KindField
 
-Upstream = Annotated[str, Field(pattern=r"^http://[A-Za-z0-9._-]+(:\d{1,5})?$")]
+_LAST_PORT = 65535
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+
+
+def _upstream(value: str) -> str:
+    match = re.fullmatch(r"http://[A-Za-z0-9._-]+(?::([0-9]{1,5}))?", value)
+    if not match or not 1 <= int(match[1] or 80) <= _LAST_PORT:
+        raise refused("is not an upstream", "Write http://container:port, with no path")
+    return value
+
+
+Upstream = Annotated[str, AfterValidator(_upstream)]
 
 
 class RouteHealth(Strict):
@@ -24,7 +37,7 @@ class RouteHealth(Strict):
 class WrittenRoute(Strict):
     """One host name and path prefix, and where its requests go."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    name: Name
     """Unique at the edge; shown in its dashboard."""
     host: Domain
     """The host name that clients use."""
@@ -34,7 +47,7 @@ class WrittenRoute(Strict):
     """The path prefix. Default: the whole host."""
     strip: bool = True
     """Whether the upstream sees paths without the prefix. Default: yes."""
-    service: str | None = None
+    service: Name | None = None
     """A name for the upstreams, shared by routes that lead to the same ones. Default: the route's name."""
     kind: KindField = Kind.api
     """`api` or `ui`: pages of a UI are compressed, and its sessions stay on their upstream."""

@@ -1,5 +1,6 @@
 """The names and versions in versions.toml, the one table of what users run."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,11 @@ class Images:
 def table() -> dict[str, Any]:
     """The whole table."""
     return tomllib.loads(files("pulumi_tts.config").joinpath("versions.toml").read_text())
+
+
+def pinned(image: str) -> str:
+    """What the table pins for an image besides its sources; empty if nothing."""
+    return json.dumps(table()["images"].get(image, {}), sort_keys=True)
 
 
 def images() -> Images:

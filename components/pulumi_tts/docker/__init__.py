@@ -2,7 +2,8 @@
 
 from pulumi_tts.docker.edge import RouteArgs, RouteHealthArgs, TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
-from pulumi_tts.docker.secrets import referenced_secrets
+from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.secrets import referenced_secrets, written_stack
 from pulumi_tts.docker.stack import SpeechStack, SpeechStackArgs
 
 __all__ = [
@@ -15,4 +16,6 @@ __all__ = [
     "TtsPool",
     "TtsPoolArgs",
     "referenced_secrets",
+    "rolling_updates",
+    "written_stack",
 ]

@@ -8,14 +8,16 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import ConfigError, Problem, WrittenRoute, load_part
 from pulumi_tts.config.edge import Edge
+from pulumi_tts.config.fields import Domain
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import container_options, hardened
-from pulumi_tts.docker.images import image_on_host
+from pulumi_tts.docker.hardening import container_options, hardened, network_labels
+from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.passwords import login_password
-from pulumi_tts.docker.pids import pids_limit
+from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.plan import EdgePlan, Route, plan_edge, route_from
-from pulumi_tts.plan.routes import twins
+from pulumi_tts.plan.edge import dashboard_route
+from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import traefik
 
 _PIDS = 512
@@ -124,12 +126,16 @@ class TraefikEdge(pulumi.ComponentResource):
     def _container(
         self, name: str, plan: EdgePlan, image: pulumi.Output[str], live: LiveFiles, args: TraefikEdgeArgs
     ) -> None:
-        public = docker.Network(f"{name}-public", name=f"{name}-public", opts=pulumi.ResourceOptions(parent=self))
-        pids = pids_limit(name, endpoint(args.get("docker")), _PIDS)
-        options = container_options(self, pulumi.ResourceHookBinding(after_create=[pids]))
+        public = docker.Network(
+            f"{name}-public",
+            name=f"{name}-public",
+            labels=network_labels(self._stack),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        options = container_options(self)
         # The first files are in place before Traefik looks, so its first answers are not 404.
         options.depends_on = [live.courier]
-        docker.Container(
+        edge = docker.Container(
             name,
             name=plan.name,
             image=image,
@@ -157,35 +163,38 @@ class TraefikEdge(pulumi.ComponentResource):
             **hardened(self._stack, "edge", plan.memory),
             opts=options,
         )
+        limit_pids(edge, endpoint(args.get("docker")), _PIDS)
 
 
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
-    edge = load_part(Edge, args.get("edge", {}), "edge")
-    return plan_edge(edge, name, args.get("domain", "localhost"), args.get("images") == "local")
+    edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
+    domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
+    return plan_edge(edge, name, domain, local_images(args.get("images")))
 
 
 def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
     def render(given: Iterable[Any]) -> str:
-        planned = [route if isinstance(route, Route) else _checked(route) for route in given]
-        _refuse_twins(planned)
+        planned = [route if isinstance(route, Route) else _checked(at, route) for at, route in enumerate(given)]
+        _refuse_conflicts(planned, plan)
         return traefik.routes_file(planned, plan)
 
     return pulumi.Output.from_input(routes).apply(render)
 
 
-def _checked(written: Any) -> Route:
-    return route_from(load_part(WrittenRoute, written, f"routes[{written.get('name')!r}]"))
+def _checked(at: int, written: Any) -> Route:
+    return route_from(load_part(WrittenRoute, written, f"routes[{at}]"))
 
 
-def _refuse_twins(routes: list[Route]) -> None:
+def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:
+    own = [dashboard_route(plan.dashboard)] if plan.dashboard else []
     problems = [
         Problem(
             "routes",
             repr(second.name),
-            f"takes the place of {first.name!r} ({first.host}{first.prefix})",
-            "Give each route a name, and a host or path, of its own",
+            f"takes the place of {first.name!r} ({first.host}{first.prefix}, service {first.service!r})",
+            "Give each route a name, a host or path, and for other upstreams a service, of its own",
         )
-        for first, second in twins(routes)
+        for first, second in conflicts([*own, *routes])
     ]
     if problems:
         raise ConfigError(problems)

@@ -23,5 +23,8 @@ def client(at: str) -> "docker.DockerClient":
     """
     # Imported when asked for: a third of a second that tests on mocks need not pay.
     import docker  # noqa: PLC0415
+    from docker.utils import kwargs_from_env  # noqa: PLC0415
 
-    return docker.DockerClient(base_url=at, use_ssh_client=at.startswith("ssh://"), timeout=30)
+    # Certificates are where DOCKER_CERT_PATH says, for Pulumi's provider and here.
+    tls = kwargs_from_env().get("tls") if at.startswith("tcp://") else None
+    return docker.DockerClient(base_url=at, tls=tls or False, use_ssh_client=at.startswith("ssh://"), timeout=30)

@@ -26,6 +26,12 @@ done
 """
 
 
+def _brought(exit_code: int | None) -> None:
+    # The provider waits for the courier's end and does not look at how it ended.
+    if exit_code:
+        raise RuntimeError(f"the files were not brought into their volume: the courier ended with status {exit_code}")
+
+
 class LiveFiles:
     """A volume and the courier that brings its files: a container that moves them into place and ends.
 
@@ -67,3 +73,4 @@ class LiveFiles:
             **hardened(stack, "files", _MEMORY),
             opts=container_options(parent),
         )
+        self.courier.exit_code.apply(_brought)

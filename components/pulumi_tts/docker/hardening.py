@@ -45,6 +45,11 @@ def volume_labels(stack: str, part: str) -> list[docker.VolumeLabelArgs]:
     ]
 
 
+def network_labels(stack: str) -> list[docker.NetworkLabelArgs]:
+    """The same for networks."""
+    return [docker.NetworkLabelArgs(label="pulumi-tts.stack", value=stack)]
+
+
 def container_options(
     parent: pulumi.Resource, hooks: pulumi.ResourceHookBinding | None = None
 ) -> pulumi.ResourceOptions:

@@ -5,7 +5,21 @@ import os
 import pulumi
 import pulumi_docker as docker
 
+from pulumi_tts.config import ConfigError, ImageSource, Problem
+from pulumi_tts.config.problems import shown
 from pulumi_tts.plan import Build, Image
+
+
+def local_images(source: str | None) -> bool:
+    """Whether a component alone builds its images on the host; it cannot find out by itself, as a stack's `auto` does.
+
+    Raises ConfigError for what is neither `registry` (the default) nor `local`.
+    """
+    if source not in (None, ImageSource.registry, ImageSource.local):
+        raise ConfigError(
+            [Problem("images", shown(source), "is not one of the choices", "Choose 'registry' or 'local'")]
+        )
+    return source == ImageSource.local
 
 
 def image_on_host(name: str, image: Image, parent: pulumi.Resource) -> pulumi.Output[str]:

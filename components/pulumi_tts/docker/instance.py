@@ -4,7 +4,12 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.hardening import container_options, duration, hardened, volume_labels
+from pulumi_tts.docker.pids import limit_pids
+from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.plan.pools import Container, Instance
+
+SEEN_BY_EDGE = 1.0
+"""Seconds beyond its health-check interval until the edge acts on what the check found."""
 
 
 class TtsInstance(pulumi.ComponentResource):
@@ -18,12 +23,14 @@ class TtsInstance(pulumi.ComponentResource):
         stack: str,
         image: pulumi.Input[str],
         network: pulumi.Input[str],
-        hooks: pulumi.ResourceHookBinding,
+        at: str,
         parent: pulumi.Resource,
     ) -> None:
         super().__init__("tts:index:TtsInstance", instance.name, None, pulumi.ResourceOptions(parent=parent))
         health = container.health
-        docker.Container(
+        turns = rolling_updates()
+        turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE)
+        running = docker.Container(
             instance.name,
             name=instance.name,
             hostname=instance.name,
@@ -48,8 +55,10 @@ class TtsInstance(pulumi.ComponentResource):
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
             **hardened(stack, "instance", container.memory),
-            opts=container_options(self, hooks),
+            opts=container_options(self, turns.binding),
         )
+        running.id.apply(lambda _: turns.registered(instance.name))
+        limit_pids(running, at, container.pids)
         self.register_outputs({})
 
     def _outputs(self, instance: Instance, container: Container, stack: str) -> list[docker.ContainerVolumeArgs] | None:

@@ -1,19 +1,27 @@
-"""The limit on processes, which Docker has and Pulumi's provider lacks: set as soon as a container was created."""
+"""The limit on processes, which Docker has and Pulumi's provider lacks."""
 
 import pulumi
+import pulumi_docker as docker
+from pulumi.runtime.mocks import MockMonitor
 
 from pulumi_tts.docker.endpoint import client
 
+_GONE = 404
 
-def pids_limit(name: str, at: str, limit: int) -> pulumi.ResourceHook:
-    """A hook that limits each container that it is bound to, to ``limit`` processes and threads.
+
+def limit_pids(container: docker.Container, at: str, limit: int) -> None:
+    """Limits a container to ``limit`` processes and threads, at every `up`, so that an edit reaches it too.
 
     ``at`` is the Docker host's endpoint. The deployment fails if the host refuses.
     """
+    if pulumi.runtime.is_dry_run() or isinstance(pulumi.runtime.settings.get_monitor(), MockMonitor):
+        return
+    container.id.apply(lambda id_: _set_limit(id_, at, limit))
 
-    def set_limit(args: pulumi.ResourceHookArgs) -> None:
-        api = client(at).api
-        url = f"{api.base_url}/v{api.api_version}/containers/{args.id}/update"
-        api.post(url, json={"PidsLimit": limit}).raise_for_status()
 
-    return pulumi.ResourceHook(f"{name}-pids-limit", set_limit)
+def _set_limit(container_id: str, at: str, limit: int) -> None:
+    api = client(at).api
+    url = f"{api.base_url}/v{api.api_version}/containers/{container_id}/update"
+    answer = api.post(url, json={"PidsLimit": limit})
+    if answer.status_code != _GONE:  # as while the stack is taken down
+        answer.raise_for_status()

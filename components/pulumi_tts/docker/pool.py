@@ -4,14 +4,11 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
-from pulumi_tts.config import Pool, load_part
+from pulumi_tts.config import load_pool
 from pulumi_tts.docker.endpoint import endpoint
-from pulumi_tts.docker.images import image_on_host
+from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
-from pulumi_tts.docker.pids import pids_limit
-from pulumi_tts.docker.rolling import rolling_hooks
 from pulumi_tts.plan import PoolPlan, Route, base_image, plan_pool
-from pulumi_tts.plan.pools import Container
 
 
 class TtsPoolArgs(TypedDict):
@@ -37,7 +34,8 @@ class TtsPool(pulumi.ComponentResource):
     """N instances of one engine, each in a container with an output volume of its own.
 
     The first `up` starts all instances in parallel; a changed image, command or environment replaces them one at a
-    time. `pulumi destroy` needs `--run-program`, because deletions take turns too.
+    time. `pulumi destroy` needs `--run-program`, because deletions take turns too; for the same reason a program that
+    drops its last TtsPool, and has no SpeechStack, calls `rolling_updates()` until that is deployed.
 
     Raises ConfigError if `pool` is not right.
     """
@@ -51,11 +49,6 @@ class TtsPool(pulumi.ComponentResource):
         plan: PoolPlan = args["plan"] if "plan" in args else _planned(name, args)
         super().__init__("tts:index:TtsPool", name, None, opts)
         image = image_on_host(f"{name}-image", plan.image, self)
-        hooks = rolling_hooks(
-            name,
-            settle=_settle(plan.container),
-            after_create=pids_limit(name, endpoint(args.get("docker")), plan.container.pids),
-        )
         for instance in plan.instances:
             TtsInstance(
                 instance,
@@ -63,7 +56,7 @@ class TtsPool(pulumi.ComponentResource):
                 stack=args.get("stack", name),
                 image=image,
                 network=args["network"],
-                hooks=hooks,
+                at=endpoint(args.get("docker")),
                 parent=self,
             )
         self.upstreams = pulumi.Output.from_input([instance.upstream for instance in plan.instances])
@@ -73,13 +66,8 @@ class TtsPool(pulumi.ComponentResource):
 
 def _planned(name: str, args: TtsPoolArgs) -> PoolPlan:
     written = {"name": name, **args.get("pool", {})}
-    pool = load_part(Pool, written, "pool")
-    return plan_pool(pool, name, args.get("domain", "localhost"), base_image(args.get("images") == "local"))
-
-
-def _settle(container: Container) -> float:
-    # The edge's next check finds the new instance; a second more for the answer to be acted on.
-    return container.health.interval + 1.0
+    domain = args.get("domain", "localhost")
+    return plan_pool(load_pool(written, domain), name, domain, base_image(local_images(args.get("images"))))
 
 
 def _route_args(route: Route) -> dict[str, Any]:

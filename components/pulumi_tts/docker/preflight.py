@@ -25,7 +25,7 @@ def uses_local_images(stack: Stack) -> bool:
 def check_host(stack: Stack, plan: StackPlan) -> None:
     """Raises ConfigError if the host does not answer, or lacks what it was told to have, or has a port taken."""
     docker = _reached(stack)
-    problems = [*_missing_base(docker, stack), *_taken_ports(docker, plan)]
+    problems = [*_missing_base(docker, stack), *_taken_names(docker, plan), *_taken_ports(docker, plan)]
     if problems:
         raise ConfigError(problems)
 
@@ -38,7 +38,7 @@ def _reached(stack: Stack) -> Any:
     try:
         docker = client(at)
         docker.ping()
-    except (DockerException, OSError) as error:
+    except (DockerException, OSError, ValueError) as error:
         problem = Problem(
             "hosts[0].docker",
             shown(at),
@@ -58,6 +58,19 @@ def _missing_base(docker: Any, stack: Stack) -> Iterator[Problem]:
             f"builds on {base}, which the host {stack.hosts[0].name!r} does not have",
             "Run `make images`, or write `images: registry`",
         )
+
+
+def _taken_names(docker: Any, plan: StackPlan) -> Iterator[Problem]:
+    ours = {instance.name: at for at, pool in enumerate(plan.pools) for instance in pool.instances}
+    for container in docker.api.containers(all=True):
+        name = container["Names"][0].lstrip("/")
+        if name in ours and container["Labels"].get("pulumi-tts.stack") != plan.name:
+            yield Problem(
+                f"pools[{ours[name]}].name",
+                shown(name),
+                "is the name of a container that is not this stack's",
+                "Choose another name for the pool or the stack, or remove that container",
+            )
 
 
 def _taken_ports(docker: Any, plan: StackPlan) -> Iterator[Problem]:

@@ -7,11 +7,12 @@ replacement fails, the permit comes back with the news, and the instances still 
 
 import asyncio
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import pulumi
 
-UNFOLLOWED_AFTER = 1.0
-"""Seconds after a deletion in which its creation would have begun; the engine takes milliseconds."""
+ABANDONED_AFTER = 60.0
+"""Seconds after which a replacement that was not begun is taken for one that the engine gave up."""
 
 
 class Hooked(Protocol):
@@ -22,62 +23,58 @@ class Hooked(Protocol):
 
 
 class OneAtATime:
-    """The permit of one pool.
+    """The permit of one pool."""
 
-    ``settle`` is how many seconds a new instance serves before the next one goes: as long as the edge takes to see
-    that it is back.
-    """
-
-    def __init__(self, settle: float) -> None:
-        self._settle = settle
+    def __init__(self) -> None:
+        self.settle = 0.0
+        """Seconds that a new instance serves before the next one goes: until the edge has seen that it is back."""
+        self.expected: set[str] = set()
+        """The instances whose registration the engine has not answered: one that is deleted now is replaced."""
         self._permit = asyncio.Lock()
-        self._waiting = 0
         self._holder: str | None = None
-        self._replacing = False
+        self._next_from = 0.0
+        self._deleted: set[str] = set()
         self._failed: str | None = None
-        self._background: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.TimerHandle | None = None
 
-    async def before_delete(self, args: Hooked) -> None:
+    async def before_delete(self, name: str) -> None:
         """Waits for the permit; raises RuntimeError if a replacement failed meanwhile."""
-        self._waiting += 1
         await self._permit.acquire()
-        self._waiting -= 1
         if self._failed:
             self._permit.release()
             raise RuntimeError(
-                f"{args.name} was not touched: {self._failed} did not come up after its replacement. "
+                f"{name} was not touched: {self._failed} did not come up after its replacement. "
                 "Mend the image, command or environment and run `pulumi up` again."
             )
-        self._holder, self._replacing = args.name, False
+        await asyncio.sleep(self._next_from - asyncio.get_running_loop().time())
+        self._holder = name
 
-    async def after_delete(self, args: Hooked) -> None:
-        """Gives the permit back a moment later, unless a creation follows."""
-        if self._holder == args.name:
-            task = asyncio.create_task(self._release_unless_replaced(args.name))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+    def after_delete(self, name: str) -> None:
+        """Keeps the permit for the creation that follows; gives it back where none does."""
+        self._deleted.add(name)
+        if self._holder != name:
+            return
+        if name in self.expected:
+            self._watching = asyncio.get_running_loop().call_later(ABANDONED_AFTER, self._release)
+        else:
+            self._release()
 
-    async def before_create(self, args: Hooked) -> None:
-        """Notes that the deletion was half of a replacement."""
-        self._replacing = self._replacing or self._holder == args.name
+    def before_create(self, name: str) -> None:
+        """The replacement has begun; from here it succeeds or fails."""
+        if self._holder == name and self._watching:
+            self._watching.cancel()
 
-    async def after_create(self, args: Hooked) -> None:
+    def after_create(self, name: str) -> None:
         """The new instance is healthy: once the edge has seen that, the next one may go."""
-        if self._holder == args.name:
-            if self._waiting:
-                await asyncio.sleep(self._settle)
+        if self._holder == name:
+            self._next_from = asyncio.get_running_loop().time() + self.settle
             self._release()
 
-    def on_error(self, args: Hooked) -> bool:
-        """A replacement failed: the others are left alone. Never asks the engine to try again."""
-        if self._holder == args.name:
-            self._failed = args.name
-            self._release()
-        return False
-
-    async def _release_unless_replaced(self, name: str) -> None:
-        await asyncio.sleep(UNFOLLOWED_AFTER)
-        if self._holder == name and not self._replacing:
+    def on_error(self, name: str) -> None:
+        """A replacement failed: the others are left alone. A first creation that fails holds nobody up."""
+        if name in self._deleted or self._holder == name:
+            self._failed = self._failed or name
+        if self._holder == name:
             self._release()
 
     def _release(self) -> None:
@@ -85,13 +82,63 @@ class OneAtATime:
         self._permit.release()
 
 
-def rolling_hooks(pool: str, settle: float, after_create: pulumi.ResourceHook) -> pulumi.ResourceHookBinding:
-    """The hooks that every container of a pool is bound to; ``after_create`` runs first of those after a creation."""
-    turns = OneAtATime(settle)
-    return pulumi.ResourceHookBinding(
-        before_create=[pulumi.ResourceHook(f"{pool}-before-create", turns.before_create)],
-        after_create=[after_create, pulumi.ResourceHook(f"{pool}-after-create", turns.after_create)],
-        before_delete=[pulumi.ResourceHook(f"{pool}-before-delete", turns.before_delete)],
-        after_delete=[pulumi.ResourceHook(f"{pool}-after-delete", turns.after_delete)],
-        on_error=[pulumi.ErrorHook(f"{pool}-on-error", turns.on_error)],
-    )
+class RollingUpdates:
+    """The permits of all pools of a program, and the hooks that ask for them.
+
+    The hooks' names are in the state of every container, and the engine wants a hook of that name before it deletes
+    one: so they are the same for every pool, and a pool that is gone from the config can still be deleted.
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[str, OneAtATime] = {}
+        self.binding = pulumi.ResourceHookBinding(
+            before_create=[pulumi.ResourceHook("tts-before-create", self._before_create)],
+            after_create=[pulumi.ResourceHook("tts-after-create", self._after_create)],
+            before_delete=[pulumi.ResourceHook("tts-before-delete", self._before_delete)],
+            after_delete=[pulumi.ResourceHook("tts-after-delete", self._after_delete)],
+            on_error=[pulumi.ErrorHook("tts-on-error", self._on_error)],
+        )
+
+    def expect(self, instance: str, settle: float) -> None:
+        """Announces an instance of the plan, before it is registered."""
+        turns = self._turns(instance)
+        turns.settle = settle
+        turns.expected.add(instance)
+
+    def registered(self, instance: str) -> None:
+        """The engine has answered for an instance: if it is deleted after this, no creation follows."""
+        self._turns(instance).expected.discard(instance)
+
+    def _turns(self, instance: str) -> OneAtATime:
+        # An instance is called after its pool and its number (plan/names.py), also one that is no longer planned.
+        return self._pools.setdefault(instance.rpartition("-")[0], OneAtATime())
+
+    async def _before_delete(self, args: Hooked) -> None:
+        await self._turns(args.name).before_delete(args.name)
+
+    def _after_delete(self, args: Hooked) -> None:
+        self._turns(args.name).after_delete(args.name)
+
+    def _before_create(self, args: Hooked) -> None:
+        self._turns(args.name).before_create(args.name)
+
+    def _after_create(self, args: Hooked) -> None:
+        self._turns(args.name).after_create(args.name)
+
+    def _on_error(self, args: Hooked) -> bool:
+        self._turns(args.name).on_error(args.name)
+        return False  # the engine is not asked to try again
+
+
+_of_program: WeakKeyDictionary[object, RollingUpdates] = WeakKeyDictionary()
+
+
+def rolling_updates() -> RollingUpdates:
+    """The hooks of the running program, registered when first asked for.
+
+    A program whose last TtsPool goes calls this itself, so that the engine still finds the hooks to delete it by.
+    """
+    engine = pulumi.runtime.settings.get_monitor()
+    if engine not in _of_program:
+        _of_program[engine] = RollingUpdates()
+    return _of_program[engine]

@@ -1,26 +1,46 @@
-"""The secrets that a config refers to, out of the stack's Pulumi config."""
+"""The config of a stack, and the secrets that it refers to, out of Pulumi's config."""
+
+from typing import Any
 
 import pulumi
 
 from pulumi_tts.config import ConfigError, Problem, Stack
 
+_LONGEST = 72  # bytes; bcrypt cuts what is longer
+
+
+def written_stack(config: pulumi.Config) -> Any:
+    """What stands under `tts:stack`. Raises ConfigError if a secret was put into it."""
+    if pulumi.runtime.is_config_secret(f"{config.name}:stack"):
+        problem = Problem(
+            "",
+            "(hidden)",
+            "has a secret inside, which would end up in the clear in containers and the state",
+            "Take it out; where a secret is asked for, write {secret: KEY} and run: pulumi config set --secret tts:KEY",
+        )
+        raise ConfigError([problem])
+    return config.require_object("stack")
+
 
 def referenced_secrets(stack: Stack, config: pulumi.Config) -> dict[str, pulumi.Input[str]]:
     """Each secret that the config refers to, by its key.
 
-    Raises ConfigError for every one that is missing, or kept in the clear.
+    Raises ConfigError for every one that is missing, kept in the clear, empty or too long.
     """
     problems = []
     secrets: dict[str, pulumi.Input[str]] = {}
     for path, key in stack.secret_references:
         full_key = f"{config.name}:{key}"
-        value = config.get_secret(key)
+        value = config.get(key)
         if value is None:
             problems.append(_problem(path, key, f"names the config key {full_key}, which is not set"))
         elif not pulumi.runtime.is_config_secret(full_key):
             problems.append(_problem(path, key, f"names the config key {full_key}, which is kept in the clear"))
+        elif not 1 <= len(value.encode()) <= _LONGEST:
+            reason = f"names the config key {full_key}, which has {len(value.encode())} bytes, not 1 to {_LONGEST}"
+            problems.append(_problem(path, key, reason))
         else:
-            secrets[key] = value
+            secrets[key] = pulumi.Output.secret(value)
     if problems:
         raise ConfigError(problems)
     return secrets

@@ -5,11 +5,13 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.config import load_stack
+from pulumi_tts.config import ConfigError, Problem, Stack, load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool
 from pulumi_tts.docker.preflight import check_host, uses_local_images
+from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
 
 
@@ -42,9 +44,13 @@ class SpeechStack(pulumi.ComponentResource):
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         config = load_stack(args["config"])
         plan = plan_stack(config, name, uses_local_images(config))
+        secrets = args.get("secrets", {})
+        _refuse_missing(config, secrets)
         if args.get("preflight", True):
             check_host(config, plan)
         super().__init__("tts:index:SpeechStack", name, None, opts)
+        # Also for the instances of pools that are gone from the config.
+        rolling_updates()
 
         host = docker.Provider(f"{name}-host", host=endpoint(plan.docker), opts=pulumi.ResourceOptions(parent=self))
         on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})
@@ -53,6 +59,7 @@ class SpeechStack(pulumi.ComponentResource):
             f"{name}-network",
             name=f"{name}-network",
             internal=True,
+            labels=network_labels(name),
             opts=pulumi.ResourceOptions(parent=self, provider=host),
         )
         edge_args: TraefikEdgeArgs = {
@@ -63,7 +70,7 @@ class SpeechStack(pulumi.ComponentResource):
             "docker": endpoint(plan.docker),
         }
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
-            edge_args["password"] = args.get("secrets", {})[plan.edge.dashboard.password_key]
+            edge_args["password"] = secrets[plan.edge.dashboard.password_key]
         edge = TraefikEdge(plan.edge.name, edge_args, on_host)
         for pool in plan.pools:
             TtsPool(
@@ -80,6 +87,16 @@ class SpeechStack(pulumi.ComponentResource):
             else {}
         )
         self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
+
+
+def _refuse_missing(config: Stack, secrets: dict[str, pulumi.Input[str]]) -> None:
+    missing = [
+        Problem(path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}")
+        for path, key in config.secret_references
+        if key not in secrets
+    ]
+    if missing:
+        raise ConfigError(missing)
 
 
 def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:

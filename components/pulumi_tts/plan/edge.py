@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pulumi_tts.config.checks import filled
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.plan.images import Image, edge_image
-from pulumi_tts.plan.routes import http_url
+from pulumi_tts.plan.routes import Kind, Route, http_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class EdgePlan:
     def url(self) -> str:
         """Where clients find the edge under its domain."""
         return http_url(self.domain, self.port)
+
+
+def dashboard_route(dashboard: DashboardPlan) -> Route:
+    """What the dashboard takes of the edge's names and hosts; Traefik itself is its upstream."""
+    return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
 
 
 def plan_edge(edge: Edge, name: str, domain: str, local_images: bool) -> EdgePlan:

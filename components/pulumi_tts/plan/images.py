@@ -9,7 +9,7 @@ from pulumi_tts.config import versions
 from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
-_FOLDERS = {"voice": ("voice",), "studio": ("voice", "studio")}
+_FOLDERS = {"traefik": (".",), "voice": ("voice",), "studio": ("voice", "studio")}
 """What each of our images consists of, below its context."""
 
 
@@ -61,14 +61,15 @@ def contexts() -> Path:
 
 def _built(name: str, context: Path, dockerfile: str, base: str) -> Image:
     # The tag follows from what goes in, so an unchanged image is never rebuilt and a changed one always is.
-    tag = _fingerprint(context, _FOLDERS.get(name, (".",)), base)
+    tag = _fingerprint(context, _FOLDERS[name], f"{base} {versions.pinned(name)}")
     return Image(f"pulumi-tts/{name}:{tag}", Build(context, dockerfile, base))
 
 
 @cache
-def _fingerprint(context: Path, folders: tuple[str, ...], base: str) -> str:
-    digest = hashlib.sha256(base.encode())
-    for path in sorted(path for folder in folders for path in (context / folder).rglob("*")):
+def _fingerprint(context: Path, folders: tuple[str, ...], ingredients: str) -> str:
+    digest = hashlib.sha256(ingredients.encode())
+    sources = {path for folder in folders for path in (context / folder).rglob("*")} | {context / ".dockerignore"}
+    for path in sorted(sources):
         relative = path.relative_to(context)
         if path.is_file() and not _NOT_PART_OF_THE_IMAGE & set(relative.parts):
             digest.update(f"\0{relative}\0".encode() + path.read_bytes())

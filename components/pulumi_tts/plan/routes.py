@@ -8,7 +8,16 @@ from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Kind, Profile
 from pulumi_tts.config.route import RouteHealth, WrittenRoute
 
-__all__ = ["HealthCheck", "Kind", "Route", "http_url", "instance_routes", "route_from", "shared_routes", "twins"]
+__all__ = [
+    "HealthCheck",
+    "Kind",
+    "Route",
+    "conflicts",
+    "http_url",
+    "instance_routes",
+    "route_from",
+    "shared_routes",
+]
 
 HTTP_PORT = 80
 
@@ -53,15 +62,19 @@ class Route:
         return http_url(self.host, port) + self.prefix.rstrip("/")
 
 
-def twins(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
-    """Pairs of routes that would take each other's place at the edge: the same name, or the same requests."""
-    by_key: dict[object, Route] = {}
+def conflicts(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
+    """Pairs of routes of which one would take the other's place at the edge.
+
+    They have the same name, or match the same requests, or give one service different upstreams.
+    """
+    seen: dict[object, Route] = {}
+    services: dict[str, Route] = {}
     for route in routes:
-        for key in (route.name, (route.host, route.prefix)):
-            if key in by_key:
-                yield by_key[key], route
-                break
-            by_key[key] = route
+        first = seen.get(route.name) or seen.get((route.host, route.prefix))
+        service = services.setdefault(route.service, route)
+        if first or service.upstreams != route.upstreams:
+            yield first or service, route
+        seen[route.name] = seen[route.host, route.prefix] = route
 
 
 def http_url(host: str, port: int) -> str:

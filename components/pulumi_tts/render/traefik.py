@@ -13,6 +13,8 @@ from pulumi_tts.plan.routes import Kind, Route
 WEB_PORT = 8080
 DASHBOARD_PORT = 8081
 PING_PORT = 8082
+# The source documents' three tries; each dead upstream costs a dial's time-out.
+ATTEMPTS = 3
 
 # Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
 COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
@@ -53,10 +55,13 @@ def ping_arguments() -> tuple[str, ...]:
 
 
 def _dashboard_arguments(dashboard: DashboardPlan | None) -> tuple[str, ...]:
-    if dashboard is None:
-        return ()
-    own_port = (f"--entryPoints.dashboard.address=:{DASHBOARD_PORT}",) if dashboard.own_port else ()
-    return (*own_port, "--api.dashboard=true", "--api.insecure=false")
+    # The dashboard's API is there in any case, and reachable only by a route: switching it on is a file more.
+    own_port = dashboard is not None and dashboard.own_port
+    return (
+        *((f"--entryPoints.dashboard.address=:{DASHBOARD_PORT}",) if own_port else ()),
+        "--api.dashboard=true",
+        "--api.insecure=false",
+    )
 
 
 def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
@@ -89,19 +94,20 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     return _yaml({"http": {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}})
 
 
+# The edge's own have an underscore in their names, which no route's name can have.
 def _edge_middlewares(edge: EdgePlan) -> Tree:
     own: Tree = {}
     if edge.headers:
-        own["edge-headers"] = {"headers": {"customResponseHeaders": dict(edge.headers)}}
+        own["edge_headers"] = {"headers": {"customResponseHeaders": dict(edge.headers)}}
     if edge.compress:
-        own["compress-pages"] = {"compress": {"includedContentTypes": COMPRESSED}}
+        own["edge_compress"] = {"compress": {"includedContentTypes": COMPRESSED}}
     return own
 
 
 def _route_middlewares(route: Route) -> Tree:
     own: Tree = {}
     if route.headers:
-        own[f"{route.service}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
+        own[f"{route.name}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
     if route.strip and route.kind is Kind.ui:
         # A page's links are relative to its URL: at /studio they would lead to /assets, past the prefix.
         own[f"{route.name}-slash"] = {
@@ -115,18 +121,20 @@ def _route_middlewares(route: Route) -> Tree:
         own[f"{route.name}-strip"] = {"stripPrefix": {"prefixes": [route.prefix]}}
     if len(route.upstreams) > 1:
         # Traefik retries only while no byte has reached an upstream, so nothing is spoken twice.
-        own[f"{route.service}-retry"] = {"retry": {"attempts": len(route.upstreams), "initialInterval": "50ms"}}
+        own[f"{route.name}-retry"] = {
+            "retry": {"attempts": min(len(route.upstreams), ATTEMPTS), "initialInterval": "50ms"}
+        }
     return own
 
 
 def _router(route: Route, middlewares: Tree) -> Tree:
     chain = [
-        "edge-headers",
-        *(["compress-pages"] if route.kind is Kind.ui else []),
-        f"{route.service}-headers",
+        "edge_headers",
+        *(["edge_compress"] if route.kind is Kind.ui else []),
+        f"{route.name}-headers",
         f"{route.name}-slash",
         f"{route.name}-strip",
-        f"{route.service}-retry",
+        f"{route.name}-retry",
     ]
     used = [name for name in chain if name in middlewares]
     return {
