@@ -23,9 +23,8 @@ def engine() -> pulumi.Engine:
 
 def base_is_there() -> bool:
     """Whether the Docker host already has the base image that is built where no registry answers."""
-    suite = images.versions()["base"]["debootstrap"]
     with closing(docker.client()) as connection:
-        return bool(connection.images.list(name=f"{images.BASE}:{suite}"))
+        return bool(connection.images.list(name=images.local_base()))
 
 
 def images_setting(stack_file: Mapping[str, Any]) -> str:

@@ -24,7 +24,8 @@ def farewell(outputs: Mapping[str, Any], changes: Mapping[str, int]) -> Iterator
         for instance in pool["instances"]:
             yield f"    {'':<12}{instance}"
     if dashboard := outputs.get("dashboard"):
-        login = f"user {dashboard['user']}, password {dashboard['password']}"
+        # Not the password: what is printed here ends up in scrollback and CI logs.
+        login = f"user {dashboard['user']}, password: make outputs"
         yield f"    {'dashboard':<12}{dashboard['url']}   {login}"
     if url := first_speaking(pools):
         yield ""

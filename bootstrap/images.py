@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 import urllib.error
 import urllib.request
 import zipfile
@@ -31,10 +30,10 @@ from bootstrap.machine import may_install
 from bootstrap.paths import CHECKOUT
 from bootstrap.say import Problem, detail, long_step, say
 from bootstrap.shell import quietly
+from pulumi_tts.config import versions as pinned
 
 VERSIONS = CHECKOUT / "components" / "pulumi_tts" / "config" / "versions.toml"
 
-BASE = "pulumi-tts/base"
 
 REGISTRY_SECONDS = 10
 """For asking the registry for one small document. It takes 1 s; where nothing answers we must not hang."""
@@ -60,13 +59,19 @@ APT_RULES = (
     'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };\n'
     'Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";\n'
     'Acquire::Languages "none";\n'
+    'Acquire::Retries "3";\n'  # a mirror that fails for a moment should not cost a build
 )
 
 
 def versions() -> dict[str, Any]:
     """The `images` part of the table of names and versions."""
-    images: dict[str, Any] = tomllib.loads(VERSIONS.read_text())["images"]
+    images: dict[str, Any] = pinned.table()["images"]
     return images
+
+
+def local_base() -> str:
+    """The image that our own images start from where no registry answers."""
+    return pinned.images().local_base
 
 
 # ---- is there a registry?
@@ -97,29 +102,29 @@ def registry_answers() -> bool:
 
 
 def make_base() -> None:
-    """Have the image pulumi-tts/base:<suite> on the Docker host; nothing happens where it is there.
+    """Have the local base image on the Docker host; nothing happens where it is there.
 
     Raises Problem where it has to be made and cannot: that needs root on Debian or Ubuntu.
     """
     suite = versions()["base"]["debootstrap"]
     with closing(docker.client()) as client:
         try:
-            client.images.get(f"{BASE}:{suite}")
+            client.images.get(f"{local_base()}")
         except ImageNotFound:
             pass
         else:
-            say(f"Images: {BASE}:{suite} is there")
+            say(f"Images: {local_base()} is there")
             return
         _refuse_without_debootstrap(suite)
         with (
-            long_step(f"Images: making {BASE}:{suite} from Debian's packages (about a minute)"),
+            long_step(f"Images: making {local_base()} from Debian's packages (about a minute)"),
             tempfile.TemporaryDirectory(prefix="pulumi-tts-base-", dir="/var/tmp") as folder,
         ):
             # A folder of its own within: debootstrap gives its target the permissions of a root directory.
             root = Path(folder) / "root"
             _debootstrap(suite, root)
             _finish(suite, root)
-            _import(client, suite, root)
+            _import(client, root)
 
 
 def _refuse_without_debootstrap(suite: str) -> None:
@@ -127,7 +132,7 @@ def _refuse_without_debootstrap(suite: str) -> None:
         packages.require(packages.LOCAL_IMAGES)
     elif os.geteuid() != 0 or not shutil.which("debootstrap", path=packages.system_path()):
         raise Problem(
-            f"no registry answers, and the image {BASE}:{suite} can only be made by root on Debian or Ubuntu "
+            f"no registry answers, and the image {local_base()} can only be made by root on Debian or Ubuntu "
             f"(with debootstrap). Run this there as root once, load an image of that name into Docker, or give "
             "Docker a registry (`registry-mirrors` in /etc/docker/daemon.json)."
         )
@@ -196,17 +201,18 @@ def _default_sources(mirror: str, suite: str) -> list[Source]:
         return plain
 
 
-def _import(client: docker_sdk.DockerClient, suite: str, root: Path) -> None:
+def _import(client: docker_sdk.DockerClient, root: Path) -> None:
+    repository, _, tag = local_base().partition(":")
     archive = subprocess.Popen(  # noqa: S603
         ["tar", "--numeric-owner", "-C", str(root), "-c", "."],  # noqa: S607
         stdout=subprocess.PIPE,
     )
     with archive:
         answer = client.api.import_image_from_stream(
-            archive.stdout, repository=BASE, tag=suite, changes=['CMD ["bash"]']
+            archive.stdout, repository=repository, tag=tag, changes=['CMD ["bash"]']
         )
     if archive.returncode or "error" in answer:
-        raise Problem(f"Docker did not import {BASE}:{suite}: {answer}")
+        raise Problem(f"Docker did not import {local_base()}: {answer}")
 
 
 # ---- wheels

@@ -10,6 +10,9 @@ from bootstrap.machine import may_install
 from bootstrap.say import Problem, long_step
 from bootstrap.shell import quietly
 
+# A mirror that fails for a moment should not cost the whole run.
+RETRY = ("-o", "Acquire::Retries=3")
+
 
 @dataclass(frozen=True)
 class Package:
@@ -70,8 +73,8 @@ def install(names: list[str]) -> None:
     """apt-get install. Raises Problem with the end of its output where that fails."""
     environment: Mapping[str, str] = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with long_step(f"Packages: installing {' '.join(names)}"):
-        quietly(["apt-get", "update", "-qq"], env=environment)
+        quietly(["apt-get", "update", "-qq", *RETRY], env=environment)
         quietly(
-            ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", *names],
+            ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", *RETRY, *names],
             env=environment,
         )

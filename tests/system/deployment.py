@@ -1,6 +1,8 @@
 """A stack of this package's own program on the real engine and the real Docker, for tests."""
 
+import contextlib
 import os
+import random
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -30,7 +32,7 @@ class Deployment:
     ) -> None:
         self.name = name
         self.config = config
-        self.extra_config: dict[str, str] = {}
+        self.extra_config: dict[str, Any] = {}
         self.first_up: list[Event] = []
         self.full_name = f"tts-{name}"
         self.docker = docker.from_env()
@@ -54,6 +56,12 @@ class Deployment:
         """Brings the stack to its config; `expect_no_changes=True` makes any change an error."""
         self._write_config()
         return self.stack.up(**options)
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Does what `pulumi config set --secret` does, and keeps it beside the config."""
+        self._write_config()
+        self.stack.set_config(key, auto.ConfigValue(value, secret=True))
+        self.extra_config[key] = read_yaml(self._project / f"Pulumi.{self.name}.yaml")["config"][key]
 
     def refresh(self, **options: Any) -> auto.RefreshResult:
         """Compares the state with what Docker has."""
@@ -140,8 +148,9 @@ class _Loopback(httpx.HTTPTransport):
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on, below those that the kernel gives to outgoing connections meanwhile."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")

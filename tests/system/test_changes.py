@@ -83,7 +83,7 @@ def test_the_dashboard_and_its_password_change_without_a_restart(changing: Deplo
     changing.config["edge"]["dashboard"] = {"enabled": False}
     changing.up()
     changing.config["edge"]["dashboard"] = {"password": {"secret": "dashboardPassword"}}
-    changing.stack.set_config("tts:dashboardPassword", auto.ConfigValue("correct horse", secret=True))
+    changing.set_secret("tts:dashboardPassword", "correct horse")
     changing.up()
     changing.up(expect_no_changes=True)
     assert changing.lasting_ids() == before

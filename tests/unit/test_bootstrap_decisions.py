@@ -157,7 +157,7 @@ def test_a_first_up_ends_with_every_url_and_a_request_to_try() -> None:
     assert "Up: 21 created." in text
     for url in ("127.0.0.1:8080/studio", "voice1.localhost", "voice2.localhost", "traefik.localhost"):
         assert url in text
-    assert "correct horse" in text
+    assert "correct horse" not in text, "what is printed ends up in CI logs"
     assert "curl" in text
 
 

@@ -36,6 +36,6 @@ def images() -> Images:
     entries = table()["images"]
     return Images(
         base=entries["base"]["registry"],
-        local_base=f"pulumi-tts/base:{entries['base']['debootstrap']}",
+        local_base=f"pulumi-tts/base:{entries['base']['debootstrap']}-{entries['base']['revision']}",
         traefik=entries["traefik"]["registry"],
     )
