@@ -1,0 +1,1 @@
+"""The floor under every program: what Pulumi takes to run one that declares nothing."""
