@@ -18,6 +18,7 @@ from pulumi_tts.config.fields import (
 )
 
 Command = Annotated[list[str], Field(min_length=1)]
+Cards = Annotated[int, Field(ge=1, le=8)]
 User = Annotated[str, Field(pattern=r"^\d+(:\d+)?$")]
 
 
@@ -88,6 +89,10 @@ class Profile(Strict):
     """Directories kept in memory (tmpfs) that the engine may write to. Default: `/tmp`."""
     memory: Mebibytes
     """The container's memory limit."""
+    vram: Mebibytes | None = None
+    """What one instance takes of a graphics card's memory. Default: none, the engine needs no card."""
+    cards: Cards = 1
+    """Over how many cards one instance is spread; `vram` is what it takes on each. Default: 1."""
     pids: Annotated[int, Field(ge=16, le=65535)] = 256
     """The container's limit on processes and threads. Default: 256."""
     stop_grace: Seconds = 30
@@ -127,6 +132,10 @@ class Overrides(Strict):
     """Other writable directories in memory."""
     memory: Mebibytes | None = None
     """Another memory limit."""
+    vram: Mebibytes | None = None
+    """Another figure for what an instance takes of a card's memory."""
+    cards: Cards | None = None
+    """Another number of cards that an instance is spread over."""
     pids: Annotated[int, Field(ge=16, le=65535)] | None = None
     """Another limit on processes and threads."""
     stop_grace: Seconds | None = None
