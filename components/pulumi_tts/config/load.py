@@ -13,7 +13,7 @@ from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.host import Host
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
-from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.profile import Health, Profile, Weights
 from pulumi_tts.config.stack import Stack
 
 T = TypeVar("T")
@@ -134,6 +134,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "pools": Pool,
     "engine": Profile,
     "health": Health,
+    "weights": Weights,
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,

@@ -60,13 +60,33 @@ class Health(Strict):
         return self
 
 
+class Weights(Strict):
+    """The model that an engine loads, pinned: it reaches the image's build, the command, and clients.
+
+    A build gets both as its arguments `WEIGHTS_REPOSITORY` and `WEIGHTS_REVISION`; a command has them in place of
+    its words `{repository}` and `{revision}`; every answer has `X-Model-Version: repository@revision`.
+    """
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")] | None = None
+    """The model's repository on Hugging Face, as in `FunAudioLLM/Fun-CosyVoice3-0.5B-2512`."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """A commit of it, in full. No default: a branch moves, so each pool says which one it speaks with."""
+
+    @property
+    def version(self) -> str | None:
+        """What clients are told, once both are known."""
+        return f"{self.repository}@{self.revision}" if self.repository and self.revision else None
+
+
 class Profile(Strict):
     """An engine: everything that is the same for each of its instances, wherever it runs."""
 
     image: ImageReference | None = None
-    """The image to run. Absent for the engines that this package builds from its own `services/`."""
-    build: Annotated[str, Field(pattern=r"^[a-z]+$")] | None = None
-    """The folder of `services/` that the image is built from, instead of `image`."""
+    """The image to run. Absent for the engines that this package builds itself."""
+    build: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    """The folder of `services/` or `engines/` that the image is built from, instead of `image`."""
+    weights: Weights | None = None
+    """The model that is built into the image, or named by the command. Default: the engine's own affair."""
     command: Command | None = None
     """The container's command. Default: the image's own."""
     environment: Environment = {}
@@ -79,8 +99,14 @@ class Profile(Strict):
     """`api` or `ui`."""
     base_path_variable: str | None = None
     """The environment variable that tells a UI its stripped path prefix, such as `GRADIO_ROOT_PATH`."""
+    own_host: bool = False
+    """Whether its pages ask for absolute paths, so that a path prefix is refused. Default: no."""
     outputs: Directory | None = None
     """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
+    models: Directory | None = None
+    """The directory that holds the models it fetches; a pool's instances share one volume there. Default: none."""
+    fetches: bool = False
+    """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
     user: User = "10001:10001"
     """`uid` or `uid:gid` that the engine runs as."""
     read_only: bool = True
@@ -98,6 +124,11 @@ class Profile(Strict):
     stop_grace: Seconds = 30
     """How long a stopping instance may finish the work it has. Default: 30s."""
 
+    @property
+    def needs_weights(self) -> bool:
+        """Whether the image's build or the command has a place for the model."""
+        return bool(self.build) or "{revision}" in (self.command or ())
+
     @model_validator(mode="after")
     def _has_one_image(self) -> "Profile":
         if (self.image is None) == (self.build is None):
@@ -110,6 +141,8 @@ class Overrides(Strict):
 
     image: ImageReference | None = None
     """Another image, such as a newer version of the engine."""
+    weights: Weights | None = None
+    """Another model, or another revision of it; what is absent stays the engine's own."""
     command: Command | None = None
     """Another command."""
     environment: Environment = {}
@@ -122,8 +155,14 @@ class Overrides(Strict):
     """`api` or `ui`."""
     base_path_variable: str | None = None
     """Another variable for the path prefix."""
+    own_host: bool | None = None
+    """Whether a path prefix is refused."""
     outputs: Directory | None = None
     """Another directory for the outputs' volume."""
+    models: Directory | None = None
+    """Another directory for the models' volume."""
+    fetches: bool | None = None
+    """Whether its instances have a way out to the internet."""
     user: User | None = None
     """Another user."""
     read_only: bool | None = None
@@ -145,6 +184,8 @@ class Overrides(Strict):
         """The profile with this pool's own values in place of the engine's."""
         own = {name: value for name in Overrides.model_fields if (value := getattr(self, name)) is not None}
         own["environment"] = profile.environment | self.environment
+        if self.weights and profile.weights:
+            own["weights"] = profile.weights.model_copy(update=self.weights.model_dump(exclude_none=True))
         if self.image:
             own["build"] = None
         return profile.model_copy(update=own)

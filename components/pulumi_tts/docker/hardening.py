@@ -38,7 +38,7 @@ def labels(stack: str, part: str) -> list[docker.ContainerLabelArgs]:
 
 
 def volume_labels(stack: str, part: str) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs` or `files`."""
+    """The same for volumes; a part is `outputs`, `models` or `files`."""
     return [
         docker.VolumeLabelArgs(label="pulumi-tts.part", value=part),
         docker.VolumeLabelArgs(label="pulumi-tts.stack", value=stack),

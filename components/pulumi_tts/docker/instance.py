@@ -1,5 +1,7 @@
 """One engine in one container, with a volume of its own for what it makes."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_docker as docker
 
@@ -17,7 +19,8 @@ class TtsInstance(pulumi.ComponentResource):
         *,
         stack: str,
         image: pulumi.Input[str],
-        network: pulumi.Input[str],
+        networks: Sequence[pulumi.Input[str]],
+        models: pulumi.Input[str] | None,
         hooks: pulumi.ResourceHookBinding,
         parent: pulumi.Resource,
     ) -> None:
@@ -33,8 +36,8 @@ class TtsInstance(pulumi.ComponentResource):
             user=container.user,
             read_only=container.read_only,
             tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
-            volumes=self._outputs(instance, container, stack),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
+            volumes=[*self._outputs(instance, container, stack), *_models(container, models)] or None,
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *health.command],
                 interval=duration(health.interval),
@@ -52,9 +55,9 @@ class TtsInstance(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def _outputs(self, instance: Instance, container: Container, stack: str) -> list[docker.ContainerVolumeArgs] | None:
+    def _outputs(self, instance: Instance, container: Container, stack: str) -> list[docker.ContainerVolumeArgs]:
         if not (instance.volume and container.outputs):
-            return None
+            return []
         volume = docker.Volume(
             instance.volume,
             name=instance.volume,
@@ -63,3 +66,9 @@ class TtsInstance(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         return [docker.ContainerVolumeArgs(container_path=container.outputs, volume_name=volume.name)]
+
+
+def _models(container: Container, volume: pulumi.Input[str] | None) -> list[docker.ContainerVolumeArgs]:
+    if not (volume and container.models):
+        return []
+    return [docker.ContainerVolumeArgs(container_path=container.models, volume_name=volume)]

@@ -3,14 +3,17 @@
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
+import pulumi_docker as docker
 
 from pulumi_tts.config import Pool, load_part
+from pulumi_tts.config.host import Gpu
 from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.hardening import volume_labels
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.instance import TtsInstance
 from pulumi_tts.docker.pids import pids_limit
 from pulumi_tts.docker.rolling import rolling_hooks
-from pulumi_tts.plan import PoolPlan, Route, base_image, plan_pool
+from pulumi_tts.plan import PoolPlan, Route, base_image, plan_pool_alone
 from pulumi_tts.plan.pools import Container
 
 
@@ -19,6 +22,8 @@ class TtsPoolArgs(TypedDict):
 
     network: pulumi.Input[str]
     """The Docker network that the instances join; the edge must be on it too."""
+    outside: NotRequired[pulumi.Input[str]]
+    """A network with a way out, which the instances of an engine that fetches models join as well."""
     pool: NotRequired[dict[str, Any]]
     """The pool as under `pools:` in docs/config.yaml; `name` is optional."""
     domain: NotRequired[str]
@@ -27,6 +32,9 @@ class TtsPoolArgs(TypedDict):
     """`registry` or `local`: what engines of our own are built on. Default: registry."""
     docker: NotRequired[str]
     """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
+    gpus: NotRequired[list[dict[str, Any]]]
+    """The host's cards, as under `hosts: gpus:` in docs/config.yaml, for an engine that takes `vram`. Pools made one by
+    one do not see each other on them: give each its own cards, or make a SpeechStack. Default: none."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the pool's resource name."""
     plan: NotRequired[Any]
@@ -39,7 +47,7 @@ class TtsPool(pulumi.ComponentResource):
     The first `up` starts all instances in parallel; a changed image, command or environment replaces them one at a
     time. `pulumi destroy` needs `--run-program`, because deletions take turns too.
 
-    Raises ConfigError if `pool` is not right.
+    Raises ConfigError if `pool` is not right, or does not fit on `gpus`.
     """
 
     upstreams: pulumi.Output[list[str]]
@@ -56,13 +64,18 @@ class TtsPool(pulumi.ComponentResource):
             settle=_settle(plan.container),
             after_create=pids_limit(name, endpoint(args.get("docker")), plan.container.pids),
         )
+        models = self._models(plan, args.get("stack", name))
+        networks = [args["network"]]
+        if plan.container.fetches and "outside" in args:
+            networks.append(args["outside"])
         for instance in plan.instances:
             TtsInstance(
                 instance,
                 plan.container,
                 stack=args.get("stack", name),
                 image=image,
-                network=args["network"],
+                networks=networks,
+                models=models,
                 hooks=hooks,
                 parent=self,
             )
@@ -70,11 +83,25 @@ class TtsPool(pulumi.ComponentResource):
         self.routes = pulumi.Output.from_input([_route_args(route) for route in plan.routes])
         self.register_outputs({"upstreams": self.upstreams, "routes": self.routes})
 
+    def _models(self, plan: PoolPlan, stack: str) -> pulumi.Output[str] | None:
+        if not plan.models_volume:
+            return None
+        volume = docker.Volume(
+            plan.models_volume,
+            name=plan.models_volume,
+            labels=volume_labels(stack, "models"),
+            # Gigabytes that would have to be fetched again; `make down VOLUMES=1` removes it.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        return volume.name
+
 
 def _planned(name: str, args: TtsPoolArgs) -> PoolPlan:
     written = {"name": name, **args.get("pool", {})}
     pool = load_part(Pool, written, "pool")
-    return plan_pool(pool, name, args.get("domain", "localhost"), base_image(args.get("images") == "local"))
+    gpus = load_part(list[Gpu], args.get("gpus", []), "gpus")
+    base = base_image(args.get("images") == "local")
+    return plan_pool_alone(pool, gpus, name, domain=args.get("domain", "localhost"), base=base)
 
 
 def _settle(container: Container) -> float:

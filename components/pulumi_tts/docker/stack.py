@@ -8,7 +8,7 @@ import pulumi_docker as docker
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.endpoint import endpoint
-from pulumi_tts.docker.pool import TtsPool
+from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_host, uses_local_images
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
 
@@ -48,7 +48,8 @@ class SpeechStack(pulumi.ComponentResource):
 
         host = docker.Provider(f"{name}-host", host=endpoint(plan.docker), opts=pulumi.ResourceOptions(parent=self))
         on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})
-        # Without a way out: what an engine is made to fetch by a request cannot leave the machine.
+        # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
+        # their models by themselves have a second network, and this protection not.
         network = docker.Network(
             f"{name}-network",
             name=f"{name}-network",
@@ -65,12 +66,17 @@ class SpeechStack(pulumi.ComponentResource):
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             edge_args["password"] = args.get("secrets", {})[plan.edge.dashboard.password_key]
         edge = TraefikEdge(plan.edge.name, edge_args, on_host)
+        outside = self._outside(name, host) if plan.fetches else None
         for pool in plan.pools:
-            TtsPool(
-                pool.resource_name,
-                {"plan": pool, "network": network.name, "stack": name, "docker": endpoint(plan.docker)},
-                on_host,
-            )
+            pool_args: TtsPoolArgs = {
+                "plan": pool,
+                "network": network.name,
+                "stack": name,
+                "docker": endpoint(plan.docker),
+            }
+            if outside:
+                pool_args["outside"] = outside
+            TtsPool(pool.resource_name, pool_args, on_host)
 
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
@@ -80,6 +86,15 @@ class SpeechStack(pulumi.ComponentResource):
             else {}
         )
         self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
+
+    def _outside(self, name: str, host: docker.Provider) -> pulumi.Output[str]:
+        """The network that engines which fetch models join as well."""
+        network = docker.Network(
+            f"{name}-outside",
+            name=f"{name}-outside",
+            opts=pulumi.ResourceOptions(parent=self, provider=host),
+        )
+        return network.name
 
 
 def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:

@@ -10,16 +10,19 @@ from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
 _FOLDERS = {"voice": ("voice",), "studio": ("voice", "studio")}
-"""What each of our images consists of, below its context."""
+"""What each image from `services/` consists of, below that context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How an image is built: a folder that Docker is given, a Dockerfile in it, and what it starts from."""
+    """How an image is built: a folder that Docker is given, a Dockerfile in it, and what it is told."""
 
     context: Path
     dockerfile: str
-    base: str
+    base: str | None
+    """What it starts from; absent where the Dockerfile says it."""
+    arguments: tuple[tuple[str, str], ...] = ()
+    """Further build arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,18 @@ class Image:
 
 
 def engine_image(profile: Profile, base: str) -> Image:
-    """The image of an engine; those of our own are built on top of ``base``."""
+    """The image of an engine; those from `services/` are built on top of ``base``."""
     if profile.image:
         return Image(profile.image)
     folder = str(profile.build)
-    return _built(folder, contexts() / "services", f"{folder}/Dockerfile", base)
+    if folder in _FOLDERS:
+        return _built(folder, contexts() / "services", f"{folder}/Dockerfile", base)
+    return _built(folder, contexts() / "engines" / folder, "Dockerfile", None, _weights(profile))
+
+
+def needs_a_registry(profile: Profile) -> bool:
+    """Whether the image is built, on an image that only a registry has."""
+    return profile.build is not None and profile.build not in _FOLDERS
 
 
 def edge_image(local: bool) -> Image:
@@ -53,21 +63,32 @@ def base_image(local: bool) -> str:
 
 
 def contexts() -> Path:
-    """The folder that holds `services/` and `images/`: in the installed package, or in the checkout."""
+    """The folder that holds `services/`, `engines/` and `images/`: in the installed package, or in the checkout."""
     package = Path(__file__).parents[1]
     installed = package / "_contexts"
     return installed if installed.is_dir() else package.parents[1]
 
 
-def _built(name: str, context: Path, dockerfile: str, base: str) -> Image:
+def _weights(profile: Profile) -> tuple[tuple[str, str], ...]:
+    """The model that an image is built with, as build arguments."""
+    weights = profile.weights
+    if not weights:
+        return ()
+    return (("WEIGHTS_REPOSITORY", weights.repository or ""), ("WEIGHTS_REVISION", weights.revision or ""))
+
+
+def _built(
+    name: str, context: Path, dockerfile: str, base: str | None, arguments: tuple[tuple[str, str], ...] = ()
+) -> Image:
     # The tag follows from what goes in, so an unchanged image is never rebuilt and a changed one always is.
-    tag = _fingerprint(context, _FOLDERS.get(name, (".",)), base)
-    return Image(f"pulumi-tts/{name}:{tag}", Build(context, dockerfile, base))
+    told = "\0".join([base or "", *(value for _, value in arguments)])
+    tag = _fingerprint(context, _FOLDERS.get(name, (".",)), told)
+    return Image(f"pulumi-tts/{name}:{tag}", Build(context, dockerfile, base, arguments))
 
 
 @cache
-def _fingerprint(context: Path, folders: tuple[str, ...], base: str) -> str:
-    digest = hashlib.sha256(base.encode())
+def _fingerprint(context: Path, folders: tuple[str, ...], told: str) -> str:
+    digest = hashlib.sha256(told.encode())
     for path in sorted(path for folder in folders for path in (context / folder).rglob("*")):
         relative = path.relative_to(context)
         if path.is_file() and not _NOT_PART_OF_THE_IMAGE & set(relative.parts):

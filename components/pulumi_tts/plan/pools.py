@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.images import Image, engine_image
-from pulumi_tts.plan.names import instance_name, outputs_volume
+from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
 
 
@@ -29,6 +29,9 @@ class Container:
     environment: tuple[tuple[str, str], ...]
     health: Health
     outputs: str | None
+    models: str | None
+    fetches: bool
+    """Whether it has a way out to the internet."""
     user: str
     read_only: bool
     writable: tuple[str, ...]
@@ -56,6 +59,11 @@ class PoolPlan:
     def routes(self) -> tuple[Route, ...]:
         """Every route of the pool."""
         return self.shared_routes + self.instance_routes
+
+    @property
+    def models_volume(self) -> str | None:
+        """The volume of the models that the instances have fetched, if they fetch any."""
+        return models_volume(self.resource_name) if self.container.models else None
 
 
 def plan_pool(pool: Pool, resource_name: str, domain: str, base: str) -> PoolPlan:
@@ -91,10 +99,12 @@ def _instance(resource_name: str, number: int, profile: Profile) -> Instance:
 
 def _container(pool: Pool, profile: Profile) -> Container:
     return Container(
-        command=tuple(profile.command) if profile.command else None,
+        command=_command(profile),
         environment=tuple(sorted((_base_path(pool, profile) | profile.environment).items())),
         health=profile.health,
         outputs=profile.outputs,
+        models=profile.models,
+        fetches=profile.fetches,
         user=profile.user,
         read_only=profile.read_only,
         writable=tuple(profile.writable),
@@ -102,6 +112,15 @@ def _container(pool: Pool, profile: Profile) -> Container:
         pids=profile.pids,
         stop_grace=profile.stop_grace,
     )
+
+
+def _command(profile: Profile) -> tuple[str, ...] | None:
+    """The command with the model that it names filled in."""
+    weights = profile.weights
+    if not profile.command or not weights:
+        return tuple(profile.command) if profile.command else None
+    known = {"{repository}": weights.repository or "", "{revision}": weights.revision or ""}
+    return tuple(known.get(word, word) for word in profile.command)
 
 
 def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:

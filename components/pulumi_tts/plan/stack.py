@@ -27,6 +27,11 @@ class StackPlan:
         """Every route of every pool."""
         return tuple(chain.from_iterable(pool.routes for pool in self.pools))
 
+    @property
+    def fetches(self) -> bool:
+        """Whether any engine fetches models by itself, and so needs a way out."""
+        return any(pool.container.fetches for pool in self.pools)
+
 
 def plan_stack(stack: Stack, name: str, local_images: bool) -> StackPlan:
     """What follows from a config.
