@@ -150,6 +150,12 @@ def _mebibytes(value: Any) -> Any:
     return int(match[1]) * _MEBIBYTES[match[2]]
 
 
+def size_text(mebibytes: int) -> str:
+    """A size as one writes it: `8g` where it is whole, else `8500m`."""
+    gibibytes, rest = divmod(mebibytes, _MEBIBYTES["g"])
+    return f"{mebibytes}m" if rest else f"{gibibytes}g"
+
+
 def _as_written(pattern: re.Pattern[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$"})
 

@@ -1,9 +1,11 @@
 """Pools: every instance of every pool, with all that its container needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
@@ -19,6 +21,8 @@ class Instance:
     """Where the edge reaches it: `http://name:port`."""
     volume: str | None
     """The volume of its outputs, if the engine makes any."""
+    gpus: tuple[str, ...] = ()
+    """The cards that it sees, and no others; none for an engine that needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,14 @@ class PoolPlan:
         return models_volume(self.resource_name) if self.container.models else None
 
 
-def plan_pool(pool: Pool, resource_name: str, domain: str, base: str) -> PoolPlan:
+def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Sequence[Place]) -> PoolPlan:
     """What follows from a pool's config.
 
-    ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, and ``base`` is what the
-    images of our own start from.
+    ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
+    our own start from, and ``places`` says where each instance runs.
     """
     profile = pool.profile
-    instances = tuple(_instance(resource_name, number, profile) for number in range(1, pool.instances + 1))
+    instances = tuple(_instance(resource_name, number, profile, place) for number, place in enumerate(places, start=1))
     upstreams = tuple(instance.upstream for instance in instances)
     return PoolPlan(
         name=pool.name,
@@ -87,13 +91,14 @@ def plan_pool(pool: Pool, resource_name: str, domain: str, base: str) -> PoolPla
     )
 
 
-def _instance(resource_name: str, number: int, profile: Profile) -> Instance:
+def _instance(resource_name: str, number: int, profile: Profile, place: Place) -> Instance:
     name = instance_name(resource_name, number)
     return Instance(
         name=name,
         number=number,
         upstream=f"http://{name}:{profile.port}",
         volume=outputs_volume(name) if profile.outputs else None,
+        gpus=place.gpus,
     )
 
 
