@@ -11,7 +11,7 @@ from itertools import combinations
 from pulumi_tts.config.pool import AntiAffinity
 from pulumi_tts.plan.fleet import Card, Demand, Fleet, Place, Site
 
-LOOKS = 1_000_000
+LOOKS = 500_000
 """How many cards one search may look at before it gives up: some seconds of Python."""
 
 
@@ -42,6 +42,13 @@ class Search:
         self._multi = any(item.demand.cards > 1 for item in self._items)
         self._card_tags = self._tags(AntiAffinity.gpu)
         self._host_tags = self._tags(AntiAffinity.host)
+        # By item: what it and those after it need together, and how many cards of its size or larger.
+        self._needs: list[int] = []
+        self._large: list[int] = []
+        for at, first in enumerate(self._items):
+            rest = self._items[at:]
+            self._needs.append(sum(item.demand.vram * item.demand.cards for item in rest))
+            self._large.append(sum(item.demand.cards for item in rest if item.demand.vram >= first.demand.vram))
         self._left = looks
         self._cost = max(1, sum(len(site.cards) for site in fleet.sites))
         self._failed: set[Signature] = set()
@@ -100,7 +107,7 @@ class Search:
             usable = site.usable(item.demand)
             about_site = self._about_site(site)
             for cards in combinations(usable, item.demand.cards):
-                looks = (about_site, tuple(sorted(self._about_card(card) for card in cards)))
+                looks = (about_site, tuple(sorted(map(self._about_card, cards))))
                 if looks not in seen:
                     seen.add(looks)
                     left = sum(card.free for card in cards)
@@ -109,16 +116,9 @@ class Search:
 
     def _hopeless(self, at: int) -> bool:
         """Whether the items from here on need more than is free, counted without regard to how it fits together."""
-        rest = self._items[at:]
-        if not rest:
-            return False
+        vram = self._items[at].demand.vram
         free = [card.free for site in self._fleet.sites for card in site.cards]
-        if sum(item.demand.vram * item.demand.cards for item in rest) > sum(free):
-            return True
-        # Items at least as large as the smallest of those that are alike: each card holds only so many of that size.
-        vram = rest[0].demand.vram
-        large = sum(item.demand.cards for item in rest if item.demand.vram >= vram)
-        return vram > 0 and large > sum(room // vram for room in free)
+        return self._needs[at] > sum(free) or (vram > 0 and self._large[at] > sum(room // vram for room in free))
 
     def _state(self, at: int) -> Signature:
         return (at, *sorted(self._about_site(site) for site in self._fleet.sites))
@@ -126,16 +126,14 @@ class Search:
     def _about_site(self, site: Site) -> Signature:
         return (
             site.name if self._named_hosts else "",
-            tuple(sorted(pool for pool in self._host_tags if site.pools[pool])),
-            tuple(sorted(self._about_card(card) for card in site.cards)),
+            tuple(pool for pool in self._host_tags if site.pools[pool]),
+            tuple(sorted(map(self._about_card, site.cards))),
         )
 
     def _about_card(self, card: Card) -> Signature:
-        return (
-            card.free,
-            self._multi and card.is_mig,
-            tuple(sorted(pool for pool in self._card_tags if card.pools[pool])),
-        )
+        if not self._card_tags:
+            return (card.free, self._multi and card.is_mig)
+        return (card.free, self._multi and card.is_mig, *(pool for pool in self._card_tags if card.pools[pool]))
 
     def _tags(self, kind: AntiAffinity) -> list[str]:
         return sorted({item.demand.pool for item in self._items if item.demand.anti_affinity is kind})

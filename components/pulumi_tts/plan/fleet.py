@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.pool import AntiAffinity, Pool
@@ -35,7 +36,7 @@ def demand_of(pool: Pool) -> Demand:
     return Demand(pool.name, profile.vram or 0, cards, pool.anti_affinity)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Card:
     """A card, and what is on it."""
 
@@ -43,7 +44,6 @@ class Card:
     is_mig: bool
     free: int
     """What instances may still take of it, its reserve kept back; in MiB."""
-    order: int
     instances: int = 0
     pools: Counter[str] = field(default_factory=Counter)
 
@@ -57,7 +57,7 @@ class Card:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Site:
     """A host, and what is on it."""
 
@@ -80,9 +80,7 @@ class Fleet:
     """All hosts and cards, with what has been put on them so far."""
 
     def __init__(self, hosts: Iterable[Host]) -> None:
-        self.sites = tuple(
-            Site(host.name, tuple(_card(gpu, order) for order, gpu in enumerate(host.gpus))) for host in hosts
-        )
+        self.sites = tuple(Site(host.name, tuple(_card(gpu) for gpu in host.gpus)) for host in hosts)
         self._by_name: Mapping[str, Site] = {site.name: site for site in self.sites}
 
     def put(self, demand: Demand, place: Place, by: int = 1) -> None:
@@ -128,16 +126,23 @@ class Fleet:
         usable = site.usable(demand)
         if len(usable) < demand.cards:
             return
-        ranked = sorted((card.pools[demand.pool], card.instances, card.free, card.order, card.id) for card in usable)[
-            : demand.cards
-        ]
-        of_pool, instances, free, orders, ids = zip(*ranked, strict=True)
-        in_order = tuple(card for _, card in sorted(zip(orders, ids, strict=True)))
-        yield (max(of_pool), own, sum(instances), sum(free)), Place(site.name, in_order)
+        chosen = nsmallest(demand.cards, usable, key=lambda card: _rank(card, demand))
+        rank = (
+            max(card.pools[demand.pool] for card in chosen),
+            own,
+            sum(card.instances for card in chosen),
+            sum(card.free for card in chosen),
+        )
+        ids = tuple(card.id for card in site.cards if card in chosen)
+        yield rank, Place(site.name, ids)
 
 
-def _card(gpu: Gpu, order: int) -> Card:
-    return Card(gpu.id, gpu.is_mig, gpu.room, order)
+def _rank(card: Card, demand: Demand) -> tuple[int, int, int]:
+    return card.pools[demand.pool], card.instances, card.free
+
+
+def _card(gpu: Gpu) -> Card:
+    return Card(gpu.id, gpu.is_mig, gpu.room)
 
 
 def _named(site: Site, place: Place) -> list[Card]:

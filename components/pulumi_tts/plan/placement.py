@@ -18,7 +18,7 @@ from pulumi_tts.plan.fleet import Demand, Fleet, Place, demand_of
 from pulumi_tts.plan.refusal import full_pin, no_place, would_have_to_move
 
 _TRIES = 8
-_QUICK = LOOKS // 10
+_QUICK = LOOKS // 20
 """How often, and how long, the largest number that fits is looked for."""
 
 Key = tuple[str, int]
