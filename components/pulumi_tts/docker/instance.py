@@ -6,6 +6,7 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.hardening import container_options, duration, hardened, volume_labels
+from pulumi_tts.plan.graphics import gpu_health, gpu_settings
 from pulumi_tts.plan.pools import Container, Instance
 
 
@@ -32,14 +33,17 @@ class TtsInstance(pulumi.ComponentResource):
             hostname=instance.name,
             image=image,
             command=list(container.command) if container.command else None,
-            envs=[f"{name}={value}" for name, value in container.environment],
+            envs=[
+                f"{name}={value}" for name, value in gpu_settings(instance.gpus, dict(container.environment)).items()
+            ],
+            gpus=f"device={','.join(instance.gpus)}" if instance.gpus else None,
             user=container.user,
             read_only=container.read_only,
             tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
             volumes=[*self._outputs(instance, container, stack), *_models(container, models)] or None,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", *health.command],
+                tests=["CMD", *gpu_health(instance.gpus, health.command)],
                 interval=duration(health.interval),
                 timeout=duration(health.timeout),
                 retries=health.retries,
@@ -50,7 +54,7 @@ class TtsInstance(pulumi.ComponentResource):
             restart="unless-stopped",
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
-            **hardened(stack, "instance", container.memory),
+            **hardened(stack, "instance", container.memory, gpus=instance.gpus),
             opts=container_options(self, hooks),
         )
         self.register_outputs({})

@@ -9,8 +9,9 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
-from pulumi_tts.docker.preflight import check_host, uses_local_images
+from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
+from pulumi_tts.render.placement import placement_table
 
 
 class SpeechStackArgs(TypedDict):
@@ -21,8 +22,8 @@ class SpeechStackArgs(TypedDict):
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """The secrets that the config refers to as `{secret: KEY}`, by their keys."""
     preflight: NotRequired[bool]
-    """Whether the Docker host is asked, before anything is touched, if it answers and if ports are free.
-    Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
+    """Whether the Docker host is asked, before anything is touched, if it answers, if ports are free, and which cards
+    the instances have that run. Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
 
 
 class SpeechStack(pulumi.ComponentResource):
@@ -41,10 +42,13 @@ class SpeechStack(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         config = load_stack(args["config"])
-        plan = plan_stack(config, name, uses_local_images(config))
-        if args.get("preflight", True):
+        asked = args.get("preflight", True)
+        plan = plan_stack(config, name, uses_local_images(config), running_places(config, name) if asked else None)
+        if asked:
             check_host(config, plan)
         super().__init__("tts:index:SpeechStack", name, None, opts)
+        if table := placement_table(plan.placement):
+            pulumi.log.info(table, self)
 
         host = docker.Provider(f"{name}-host", host=endpoint(plan.docker), opts=pulumi.ResourceOptions(parent=self))
         on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})

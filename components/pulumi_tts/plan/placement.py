@@ -30,6 +30,8 @@ class Placement:
     """Where every instance runs, and what is then left of each card."""
 
     places: Mapping[Key, Place]
+    vram: Mapping[str, int]
+    """What an instance of each pool takes of each of its cards, in MiB."""
     left: Mapping[tuple[str, str], int]
     """By host and card, in MiB; each card's reserve is not counted in."""
     moved: tuple[Key, ...]
@@ -72,6 +74,7 @@ def place(hosts: Sequence[Host], pools: Sequence[Pool], running: Mapping[Key, Pl
     fleet = _filled(hosts, wanted, all_places)
     return Placement(
         places={item.key: all_places[item.key] for item in wanted},
+        vram={item.demand.pool: item.demand.vram for item in wanted},
         left={(site.name, card.id): card.free for site in fleet.sites for card in site.cards},
         moved=tuple(item.key for item in wanted if item.running and all_places[item.key] != item.running),
     )
