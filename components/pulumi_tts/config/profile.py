@@ -104,7 +104,7 @@ class Profile(Strict):
     outputs: Directory | None = None
     """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
     models: Directory | None = None
-    """The directory that holds the models it fetches; a pool's instances share one volume there. Default: none."""
+    """The directory of models that are not in the image; a pool's instances share one volume there. Default: none."""
     fetches: bool = False
     """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
     user: User = "10001:10001"

@@ -1,11 +1,14 @@
 """Which image a container runs: one that a registry has, or one built on its host."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from pulumi_tts.config import versions
+from pulumi_tts.config.pool import Pool
+from pulumi_tts.config.problems import ConfigError, Problem, shown
 from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
@@ -43,9 +46,20 @@ def engine_image(profile: Profile, base: str) -> Image:
     return _built(folder, contexts() / "engines" / folder, "Dockerfile", None, _weights(profile))
 
 
-def needs_a_registry(profile: Profile) -> bool:
-    """Whether the image is built, on an image that only a registry has."""
-    return profile.build is not None and profile.build not in _FOLDERS
+def refuse_registries(pools: Sequence[Pool]) -> None:
+    """Raises ConfigError for each pool whose image is built on one that only a registry has."""
+    problems = [
+        Problem(
+            f"pools[{at}].engine",
+            shown(pool.engine_name),
+            "has an image that is built on one from a registry, and images are local here",
+            "Write images: registry, or give the pool an image that the host has: image: name:tag",
+        )
+        for at, pool in enumerate(pools)
+        if pool.profile.build and pool.profile.build not in _FOLDERS
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def edge_image(local: bool) -> Image:

@@ -11,7 +11,7 @@ from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
-from pulumi_tts.plan.images import base_image
+from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.names import edge_name, instance_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
@@ -46,8 +46,10 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
 
     ``name`` begins the names of what is made; ``local_images`` says that no container registry is to be asked;
     ``running`` says where instances run now, by the names of their containers: they stay there. Raises ConfigError
-    where an instance finds no place.
+    where an instance finds no place, or where an image needs a registry that is not to be asked.
     """
+    if local_images:
+        refuse_registries(stack.pools)
     base = base_image(local_images)
     names = {pool.name: pool_name(name, pool.name) for pool in stack.pools}
     keys = {
