@@ -149,7 +149,7 @@ DOCUMENTED = {
         "--data-dir /outputs --ckpt-dir /models --no-download-sd-model",
         port=7860,
         check="/sdapi/v1/memory",
-        environment={"HF_HOME": "/models/huggingface"},
+        environment={"HF_HOME": "/outputs/huggingface"},
         volumes=("/outputs", "/models"),
         way_out=True,
     ),

@@ -6,7 +6,8 @@ the pool's volume keeps it for all instances. More requests than `OLLAMA_MAX_QUE
 back-pressure, not a dead instance.
 
 Ready: `ollama ps` in the container and `/api/version` from the edge; both prove the process only. It is known to lose
-its card and to go on with 200 (upstream's issues 10026, 12323). A stop ends what is under way.
+its card and to go on with 200 (upstream's issues 10026, 12323); the container's check notices that, as it does for
+every instance on a card. A stop ends what is under way.
 
 VRAM: by model; 8 GB is room for one of 8 billion parameters in 4 bits with a short context. With a larger one, say so
 in the pool. The image has no user of its own and a fresh volume belongs to root, so it runs as root, without a single

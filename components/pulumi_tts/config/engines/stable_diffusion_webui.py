@@ -38,7 +38,7 @@ PROFILE = Profile.model_validate(
             "PYTHONUNBUFFERED": "1",
             "GRADIO_ANALYTICS_ENABLED": "False",
             "GRADIO_TEMP_DIR": "/outputs/gradio",
-            "HF_HOME": "/models/huggingface",
+            "HF_HOME": "/outputs/huggingface",
         },
         "port": 7860,
         "kind": "ui",
