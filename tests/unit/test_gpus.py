@@ -21,14 +21,22 @@ CARDS: list[dict[str, Any]] = [{"id": 0, "vram": "24g"}, {"id": 1, "vram": "24g"
 HOSTS = [{"name": "gpu-1", "gpus": CARDS}]
 
 
+def given(container: dict[str, Any]) -> list[str]:
+    """The cards that Docker is asked to give to a container."""
+    (request,) = container["deviceRequests"]
+    assert (request["driver"], request["count"], request["capabilities"]) == ("nvidia", 0, ["gpu"])
+    cards: list[str] = request["deviceIds"]
+    return cards
+
+
 def test_an_instance_sees_the_cards_it_was_placed_on_and_no_others(world: World) -> None:
     speech(stack(voice(vram="8g"), voice(name="b", vram="2g", cards=2, routes={"path": "/b"}), hosts=HOSTS))
     made = world.inputs(CONTAINER)
-    assert [made[f"tts-test-{name}"]["gpus"] for name in ("voice-1", "voice-2", "b-1", "b-2")] == [
-        "device=0",
-        "device=1",
-        "device=0,1",
-        "device=0,1",
+    assert [given(made[f"tts-test-{name}"]) for name in ("voice-1", "voice-2", "b-1", "b-2")] == [
+        ["0"],
+        ["1"],
+        ["0", "1"],
+        ["0", "1"],
     ]
     assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in made["tts-test-voice-1"]["envs"]
     labels = {label["label"]: label["value"] for label in made["tts-test-b-1"]["labels"]}
@@ -65,7 +73,7 @@ def test_a_pool_that_stands_alone_is_given_its_cards(world: World) -> None:
         TtsPool("cosy", {"network": "net", "images": "local", "pool": pool, "gpus": CARDS})
 
     run(program)
-    assert world.inputs(CONTAINER)["cosy-1"]["gpus"] == "device=0"
+    assert given(world.inputs(CONTAINER)["cosy-1"]) == ["0"]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class TtsInstance(pulumi.ComponentResource):
             envs=[
                 f"{name}={value}" for name, value in gpu_settings(instance.gpus, dict(container.environment)).items()
             ],
-            gpus=f"device={','.join(instance.gpus)}" if instance.gpus else None,
+            device_requests=_cards(instance),
             user=container.user,
             read_only=container.read_only,
             tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
@@ -76,3 +76,13 @@ def _models(container: Container, volume: pulumi.Input[str] | None) -> list[dock
     if not (volume and container.models):
         return []
     return [docker.ContainerVolumeArgs(container_path=container.models, volume_name=volume)]
+
+
+def _cards(instance: Instance) -> list[docker.ContainerDeviceRequestArgs] | None:
+    if not instance.gpus:
+        return None
+    # What `gpus` would say shorter, if the provider did not take `device=0,1` apart at the comma.
+    request = docker.ContainerDeviceRequestArgs(
+        driver="nvidia", count=0, device_ids=list(instance.gpus), capabilities=["gpu"]
+    )
+    return [request]
