@@ -27,8 +27,8 @@ def example(engine: Engine, tmp_path: Path) -> Iterator[Deployment]:
         "beside-your-own:images": "local" if local else "registry",
         "beside-your-own:port": str(free_port()),
     }
-    deployment.up()
     try:
+        deployment.up()
         yield deployment
     finally:
         deployment.destroy()
