@@ -24,6 +24,8 @@ def another_docker(programs: Path | None = None, addresses: str = "10.213.0.0/16
     folder = Path(tempfile.mkdtemp(prefix="tts-docker-"))
     endpoint = f"unix://{folder}/docker.sock"
     command = [
+        # A network namespace of its own: without a default bridge, an engine removes docker0, the first one's.
+        *("unshare", "--net"),
         "dockerd",
         f"--host={endpoint}",
         f"--data-root={folder}/data",
@@ -32,7 +34,6 @@ def another_docker(programs: Path | None = None, addresses: str = "10.213.0.0/16
         # A namespace of its own: the engines would otherwise see each other's containers in a shared containerd.
         f"--containerd-namespace={folder.name}",
         f"--containerd-plugins-namespace={folder.name}-plugins",
-        # The first engine owns the default bridge and the packet filter.
         "--bridge=none",
         "--iptables=false",
         "--ip6tables=false",

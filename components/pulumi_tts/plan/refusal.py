@@ -67,14 +67,14 @@ def _larger(fleet: Fleet, demand: Demand, missing: int, host: str | None) -> lis
     if demand.cards == 0:
         return ["one more host for each"]
     changes = []
-    full = [
+    too_full = [
         (demand.vram - card.free, _called(site, card))
         for site in _sites(fleet, host)
         for card in site.cards
-        if card.free < demand.vram
+        if card.free < demand.vram and not _apart(demand, site, card)
     ]
-    if full and demand.cards == 1 and missing == 1 and not _room_but_apart(fleet, demand, host):
-        lacking, card = min(full)
+    if too_full and demand.cards == 1 and missing == 1:
+        lacking, card = min(too_full)
         changes.append(f"{size_text(lacking)} more on card {card}")
     where = f" on host {host}" if host else ""
     if demand.anti_affinity is AntiAffinity.host and not host:
@@ -89,8 +89,14 @@ def _larger(fleet: Fleet, demand: Demand, missing: int, host: str | None) -> lis
     return changes
 
 
-def _room_but_apart(fleet: Fleet, demand: Demand, host: str | None) -> bool:
-    return any(card.free >= demand.vram for site in _sites(fleet, host) for card in site.cards)
+def _apart(demand: Demand, site: Site, card: Card) -> bool:
+    """Whether more memory would not help, since another instance of the pool is there."""
+    match demand.anti_affinity:
+        case AntiAffinity.host:
+            return site.pools[demand.pool] > 0
+        case AntiAffinity.gpu:
+            return card.pools[demand.pool] > 0
+    return False
 
 
 def _needs(demand: Demand) -> str:
