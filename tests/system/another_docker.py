@@ -25,7 +25,8 @@ def another_docker(programs: Path | None = None, addresses: str = "10.213.0.0/16
     endpoint = f"unix://{folder}/docker.sock"
     command = [
         # A network namespace of its own: without a default bridge, an engine removes docker0, the first one's.
-        *("unshare", "--net"),
+        # Its loopback has no address until it is up, and the edge's port could not be published there.
+        *("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"),
         "dockerd",
         f"--host={endpoint}",
         f"--data-root={folder}/data",
