@@ -86,6 +86,10 @@ bench: venv ## measure, and write the results to docs/
 schema: venv ## write the JSON Schema of the configuration
 	$(IN_ENV)/python -m pulumi_tts.config.schema > docs/config.schema.json
 
+.PHONY: engines-doc
+engines-doc: venv ## write docs/engines.md from the engines' profiles
+	$(IN_ENV)/python -m pulumi_tts.config.engines.document > docs/engines.md
+
 COMPILE := uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate \
     --no-emit-index-url --custom-compile-command 'make lock'
 

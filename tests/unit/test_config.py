@@ -18,7 +18,7 @@ def problems_of(raw: object) -> list[Problem]:
     ("raw", "path", "said"),
     [
         (stack(voice(engine="voce")), "pools[0].engine", "Did you mean 'voice'?"),
-        (stack(voice(engine="whisper")), "pools[0].engine", "Known: studio, voice"),
+        (stack(voice(engine="whisper")), "pools[0].engine", "Known: cosyvoice3, "),
         (stack(voice(instnaces=3)), "pools[0].instnaces", "Did you mean 'instances'?"),
         (stack(voice(routes={"pth": "/a", "pool": "a.{domain}"})), "pools[0].routes.pth", "Did you mean 'path'?"),
         (stack(egde={}), "egde", "Did you mean 'edge'?"),

@@ -62,7 +62,7 @@ def test_urls_leave_out_the_port_that_http_implies() -> None:
 def test_local_images_ask_no_registry() -> None:
     local = plan(local=True)
     builds = [local.edge.image.build, *(pool.image.build for pool in local.pools)]
-    assert all(build and build.base.startswith("pulumi-tts/") for build in builds)
+    assert all(build and build.base and build.base.startswith("pulumi-tts/") for build in builds)
     assert plan(local=False).edge.image.build is None
 
 

@@ -6,8 +6,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from pulumi_tts.config import ConfigError, Stack, load_stack
-from pulumi_tts.plan import plan_stack
+from pulumi_tts.config import ConfigError, load_stack
+from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.render import traefik
 
 anything = some.recursive(
@@ -34,6 +34,19 @@ routes = some.fixed_dictionaries(
         "strip": mostly(some.booleans()),
     },
 )
+card_ids = some.sampled_from([0, 1, "1", "2", "MIG-0", "GPU-8a1b0c2d-0000-1111-2222-333344445555"])
+pins = some.fixed_dictionaries(
+    {"instance": mostly(some.integers(0, 3))},
+    optional={
+        "host": mostly(some.sampled_from(["local", "gpu-1"])),
+        "gpus": mostly(some.lists(mostly(card_ids), max_size=2)),
+    },
+)
+cards = some.fixed_dictionaries(
+    {"id": mostly(card_ids), "vram": mostly(some.sampled_from(["9g", "24g", "1g"]))},
+    optional={"reserve": mostly(some.sampled_from(["0m", "2g"]))},
+)
+machines = some.fixed_dictionaries({}, optional={"gpus": mostly(some.lists(mostly(cards), max_size=3))})
 pools = some.fixed_dictionaries(
     {
         "name": mostly(labels),
@@ -43,6 +56,10 @@ pools = some.fixed_dictionaries(
     optional={
         "instances": mostly(some.integers(-1, 5)),
         "memory": mostly(some.sampled_from(["512m", "2g", "2"])),
+        "vram": mostly(some.sampled_from(["2g", "8g", "-1g"])),
+        "cards": mostly(some.integers(0, 2)),
+        "pins": mostly(some.lists(mostly(pins), max_size=2)),
+        "anti_affinity": mostly(some.sampled_from(["gpu", "host", "card"])),
         "environment": mostly(
             some.dictionaries(some.sampled_from(["A", "B_1", "1"]), some.text(max_size=5), max_size=2)
         ),
@@ -54,6 +71,7 @@ stacks = some.fixed_dictionaries(
     optional={
         "domain": mostly(some.sampled_from(["localhost", "voice.example.com", "x" * 70, "1.2.3.4"])),
         "images": mostly(some.sampled_from(["auto", "local", "registry"])),
+        "hosts": mostly(some.lists(mostly(machines), min_size=1, max_size=1)),
         "edge": mostly(some.fixed_dictionaries({}, optional={"port": mostly(some.integers(-1, 70_000))})),
         "unknown": anything,
     },
@@ -63,11 +81,11 @@ runs = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCh
 
 def planned_or_refused(raw: object) -> None:
     try:
-        stack = load_stack(raw)
+        plan = plan_stack(load_stack(raw), "tts-test", local_images=True)
     except ConfigError as error:
         said_in_words(error)
     else:
-        planned_completely(stack)
+        is_complete(plan)
 
 
 def said_in_words(refused: ConfigError) -> None:
@@ -77,18 +95,40 @@ def said_in_words(refused: ConfigError) -> None:
         assert problem.remedy, f"{problem} does not say what would be right"
 
 
-def planned_completely(stack: Stack) -> None:
-    plan = plan_stack(stack, "tts-test", local_images=True)
+def is_complete(plan: StackPlan) -> None:
     ways = [(route.host, route.prefix) for route in plan.routes]
     assert len(set(ways)) == len(ways), "two routes for the same requests"
     http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))["http"]
     assert set(http["routers"]) == {route.name for route in plan.routes}
+    assert all(left >= 0 for left in plan.placement.left.values()), "a card is oversubscribed"
 
 
 @runs
 @given(stacks)
 def test_a_config_that_is_nearly_right_plans_completely_or_is_refused_in_words(raw: object) -> None:
     planned_or_refused(raw)
+
+
+right_cards = some.lists(
+    some.fixed_dictionaries({"id": some.integers(0, 3), "vram": some.sampled_from(["9g", "24g"])}),
+    min_size=1,
+    unique_by=lambda card: str(card["id"]),
+)
+right_pools = some.fixed_dictionaries(
+    {"engine": some.just("voice"), "vram": some.sampled_from(["2g", "8g", "11g"]), "instances": some.integers(1, 4)},
+    optional={
+        "cards": some.integers(1, 2),
+        "anti_affinity": some.sampled_from(["gpu", "host"]),
+        "pins": some.lists(some.fixed_dictionaries({"instance": some.just(1), "gpus": some.just([0])}), max_size=1),
+    },
+)
+
+
+@runs
+@given(right_cards, some.lists(right_pools, min_size=1, max_size=3))
+def test_instances_on_cards_all_find_a_place_or_are_refused_in_words(cards: Any, pools: list[dict[str, Any]]) -> None:
+    named = [{"name": f"p{at}", "routes": {"path": f"/p{at}"}, **pool} for at, pool in enumerate(pools)]
+    planned_or_refused({"hosts": [{"gpus": cards}], "pools": named})
 
 
 @runs

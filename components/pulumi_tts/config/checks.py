@@ -27,6 +27,8 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _instance_routes(pools)
     yield from _base_paths(pools)
     yield from _profiles(pools)
+    yield from _own_hosts(pools)
+    yield from _weights(pools)
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
@@ -93,6 +95,36 @@ def _profiles(pools: Mapping[int, Pool]) -> Iterator[Problem]:
                     f"is mounted at, or inside, {one}, among outputs and writable",
                     "Give each a directory of its own",
                 )
+
+
+def _own_hosts(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    for at, pool in pools.items():
+        if pool.profile.own_host and pool.routes.path not in (None, "/"):
+            yield Problem(
+                f"pools[{at}].routes.path",
+                shown(pool.routes.path),
+                f"is a path prefix, and the pages of {pool.engine_name!r} ask for absolute paths",
+                f"Give it a host name of its own: pool: '{pool.name}.{{domain}}'",
+            )
+
+
+def _weights(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    for at, pool in pools.items():
+        weights = pool.profile.weights
+        if not weights or not pool.profile.needs_weights:
+            continue
+        if not weights.repository:
+            yield Problem(
+                f"pools[{at}].weights.repository", "(nothing)", "names no model", "Write its repository on Hugging Face"
+            )
+        elif not weights.revision:
+            yield Problem(
+                f"pools[{at}].weights.revision",
+                "(nothing)",
+                "is missing: all instances of a pool speak with one revision of their model",
+                f"Write weights: {{revision: …}} with the full commit of {weights.repository}, "
+                "which its page on Hugging Face shows",
+            )
 
 
 def _pool_ways(domain: str, pools: Mapping[int, Pool]) -> Iterator[_Way]:

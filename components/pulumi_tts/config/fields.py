@@ -177,6 +177,12 @@ def _mebibytes(value: Any) -> Any:
     return size
 
 
+def size_text(mebibytes: int) -> str:
+    """A size as one writes it: `8g` where it is whole, else `8500m`."""
+    gibibytes, rest = divmod(mebibytes, _MEBIBYTES["g"])
+    return f"{mebibytes}m" if rest else f"{gibibytes}g"
+
+
 def _as_written(pattern: re.Pattern[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$"})
 

@@ -1,11 +1,15 @@
-"""A Docker host."""
+"""A Docker host, and the graphics cards in it."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
-from pulumi_tts.config.fields import Name, Strict, refused
+from pulumi_tts.config.fields import Mebibytes, Name, Strict, refused
+
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_GPU_ID = re.compile(rf"\d{{1,3}}|GPU-{_UUID}|MIG-{_UUID}|MIG-GPU-{_UUID}/\d+/\d+")
 
 
 def _endpoint(value: str) -> str:
@@ -23,6 +27,60 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _gpu_id(value: str) -> str:
+    if not _GPU_ID.fullmatch(value):
+        raise refused(
+            "is not a card's id",
+            "Use an index such as 0, or a whole id that `nvidia-smi -L` prints: GPU-… or, for a part of a card, MIG-…",
+        )
+    return value
+
+
+GpuId = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    AfterValidator(_gpu_id),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^({_GPU_ID.pattern})$"}]}
+    ),
+]
+"""A card as NVIDIA's tools call it: its index, its UUID, or the UUID of a MIG device."""
+
+
+class Gpu(Strict):
+    """A graphics card, or a MIG device, that instances are placed on."""
+
+    id: GpuId
+    """Its index, its UUID (`GPU-…`), or a MIG device's (`MIG-…`); `nvidia-smi -L` prints them."""
+    vram: Mebibytes
+    """Its memory, as `nvidia-smi` reports it; a card sold as 24 GB may have 23034m."""
+    reserve: Mebibytes = 1024
+    """What is left free of it, for the driver, a screen, and peaks above the engines' own figures. Default: 1g."""
+
+    @property
+    def is_mig(self) -> bool:
+        """Whether this is a part of a card."""
+        return self.id.startswith("MIG-")
+
+    @property
+    def room(self) -> int:
+        """What instances may take together, in MiB."""
+        return self.vram - self.reserve
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "Gpu":
+        if self.room <= 0:
+            raise refused(
+                f"reserves {self.reserve}m of {self.vram}m, which leaves nothing for instances",
+                "Make reserve smaller than vram",
+            )
+        return self
+
+
 class Host(Strict):
     """A machine with a Docker engine that instances run on."""
 
@@ -30,3 +88,7 @@ class Host(Strict):
     """The host's name in plans and messages."""
     docker: Annotated[str, AfterValidator(_endpoint)] | None = None
     """Where Docker answers: `unix://…`, `ssh://…` or `tcp://…`. Default: what `DOCKER_HOST` says, else this machine."""
+    gpus: list[Gpu] = []
+    """The cards that instances may use. Default: none."""
+    mig: bool = False
+    """Whether cards of this host are split by MIG, so that `gpus` may list MIG devices. Default: no."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -11,12 +11,15 @@ from pydantic_core import ErrorDetails
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
-from pulumi_tts.config.host import Host
+from pulumi_tts.config.gpu_checks import host_checks, pool_checks
+from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
-from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.profile import Health, Profile, Weights
 from pulumi_tts.config.stack import Stack
 
+T = TypeVar("T")
 Location = tuple[int | str, ...]
 
 _EXPECTED = {
@@ -53,7 +56,12 @@ def load_stack(raw: object) -> Stack:
         stack = Stack.model_validate(raw)
     except ValidationError as error:
         problems += [problem_of(details) for details in error.errors()]
-    problems += cross_checks(*_right_parts(stack, raw))
+    domain, pools, edge = _right_parts(stack, raw)
+    problems += cross_checks(domain, pools, edge)
+    hosts, all_right = _right_hosts(stack, raw)
+    problems += host_checks(hosts)
+    if all_right:
+        problems += pool_checks(list(hosts.values()), pools)
     if problems or stack is None:
         raise ConfigError(problems)
     return stack
@@ -92,12 +100,24 @@ def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool]
     if stack:
         return stack.domain, dict(enumerate(stack.pools)), stack.edge
     written = cast("Mapping[str, Any]", raw) if isinstance(raw, Mapping) else {}
-    pools = written.get("pools")
-    candidates = enumerate(pools) if isinstance(pools, list) else ()
-    right_pools = {at: pool for at, item in candidates if (pool := _right(Pool, item))}
+    right_pools = _right_items(Pool, written.get("pools"))
     domain = _right(Domain, written.get("domain", "localhost")) or "localhost"
     edge = _right(Edge, written.get("edge", {})) or Edge(dashboard=Dashboard(enabled=False))
     return domain, right_pools, edge
+
+
+def _right_hosts(stack: Stack | None, raw: object) -> tuple[dict[int, Host], bool]:
+    """The hosts that are right alone, and whether that is all of them."""
+    if stack:
+        return dict(enumerate(stack.hosts)), True
+    written = raw.get("hosts", [{}]) if isinstance(raw, Mapping) else [{}]
+    right = _right_items(Host, written)
+    return right, isinstance(written, list) and len(right) == len(written)
+
+
+def _right_items(model: type[T], written: object) -> dict[int, T]:
+    items = enumerate(written) if isinstance(written, list) else ()
+    return {at: right for at, item in items if (right := _right(model, item))}
 
 
 def _right(kind: Any, raw: object) -> Any:
@@ -150,11 +170,14 @@ _MODELS: dict[str, type[BaseModel]] = {
     "pools": Pool,
     "engine": Profile,
     "health": Health,
+    "weights": Weights,
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,
     "password": SecretReference,
     "hosts": Host,
+    "gpus": Gpu,
+    "pins": Pin,
 }
 
 

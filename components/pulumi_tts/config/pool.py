@@ -1,11 +1,13 @@
 """A pool: N instances of one engine, and the ways to reach them."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
+from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.problems import did_you_mean
 from pulumi_tts.config.profile import Overrides, Profile
 
@@ -25,6 +27,15 @@ Engine = Annotated[
     Annotated[str, AfterValidator(_known_engine), Tag(ENGINE_TAGS[0])] | Annotated[Profile, Tag(ENGINE_TAGS[1])],
     Discriminator(lambda value: ENGINE_TAGS[isinstance(value, dict | Profile)]),
 ]
+
+
+class AntiAffinity(StrEnum):
+    """What no two instances of a pool may share."""
+
+    gpu = "gpu"
+    """A card, or a MIG device."""
+    host = "host"
+    """A host."""
 
 
 class Routes(Strict):
@@ -69,6 +80,10 @@ class Pool(Overrides):
     """How requests reach the pool."""
     headers: Headers = {}
     """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
+    pins: list[Pin] = []
+    """Instances that have to run in a certain place. Default: none; placement chooses."""
+    anti_affinity: Annotated[AntiAffinity, Field(strict=False)] | None = None
+    """What no two instances of the pool may share: `gpu` or `host`. Default: they are spread where there is room."""
 
     @property
     def engine_name(self) -> str:

@@ -20,6 +20,7 @@ from pulumi_tts.config.fields import (
 from pulumi_tts.config.problems import did_you_mean
 
 Command = Annotated[list[str], Field(min_length=1)]
+Cards = Annotated[int, Field(ge=1, le=8)]
 User = Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")]
 
 
@@ -35,13 +36,21 @@ class Kind(StrEnum):
 KindField = Annotated[Kind, Field(strict=False)]
 
 
-BUILT_HERE = ("studio", "voice")
-"""The folders of `services/` that an image can be built from."""
+BUILT_HERE = (
+    "cosyvoice3",
+    "indextts",
+    "stable-diffusion-webui",
+    "studio",
+    "vibevoice",
+    "vibevoice-realtime",
+    "voice",
+)
+"""The folders of `services/` and `engines/` that an image can be built from."""
 
 
 def _built_here(value: str) -> str:
     if value not in BUILT_HERE:
-        raise refused("is not a folder of services/", did_you_mean(value, BUILT_HERE))
+        raise refused("is not a folder of services/ or engines/", did_you_mean(value, BUILT_HERE))
     return value
 
 
@@ -62,13 +71,33 @@ class Health(Strict):
     """How long the engine may take to load before failed checks count, and how long `up` waits for it."""
 
 
+class Weights(Strict):
+    """The model that an engine loads, pinned: it reaches the image's build, the command, and clients.
+
+    A build gets both as its arguments `WEIGHTS_REPOSITORY` and `WEIGHTS_REVISION`; a command has them in place of
+    its words `{repository}` and `{revision}`; every answer has `X-Model-Version: repository@revision`.
+    """
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")] | None = None
+    """The model's repository on Hugging Face, as in `FunAudioLLM/Fun-CosyVoice3-0.5B-2512`."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """A commit of it, in full. No default: a branch moves, so each pool says which one it speaks with."""
+
+    @property
+    def version(self) -> str | None:
+        """What clients are told, once both are known."""
+        return f"{self.repository}@{self.revision}" if self.repository and self.revision else None
+
+
 class Profile(Strict):
     """An engine: everything that is the same for each of its instances, wherever it runs."""
 
     image: ImageReference | None = None
-    """The image to run. Absent for the engines that this package builds from its own `services/`."""
+    """The image to run. Absent for the engines that this package builds itself."""
     build: Annotated[str, AfterValidator(_built_here)] | None = None
-    """The folder of `services/` that the image is built from, instead of `image`."""
+    """The folder of `services/` or `engines/` that the image is built from, instead of `image`."""
+    weights: Weights | None = None
+    """The model that is built into the image, or named by the command. Default: the engine's own affair."""
     command: Command | None = None
     """The container's command. Default: the image's own."""
     environment: Environment = {}
@@ -81,8 +110,14 @@ class Profile(Strict):
     """`api` or `ui`."""
     base_path_variable: VariableName | None = None
     """The environment variable that tells a UI its stripped path prefix, such as `GRADIO_ROOT_PATH`."""
+    own_host: bool = False
+    """Whether its pages ask for absolute paths, so that a path prefix is refused. Default: no."""
     outputs: Directory | None = None
     """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
+    models: Directory | None = None
+    """The directory of models that are not in the image; a pool's instances share one volume there. Default: none."""
+    fetches: bool = False
+    """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
     user: User = "10001:10001"
     """`uid` or `uid:gid` that the engine runs as."""
     read_only: bool = True
@@ -91,10 +126,19 @@ class Profile(Strict):
     """Directories kept in memory (tmpfs) that the engine may write to. Default: `/tmp`."""
     memory: Mebibytes
     """The container's memory limit."""
+    vram: Mebibytes | None = None
+    """What one instance takes of a graphics card's memory. Default: none, the engine needs no card."""
+    cards: Cards = 1
+    """Over how many cards one instance is spread; `vram` is what it takes on each. Default: 1."""
     pids: Annotated[int, Field(ge=16, le=65535)] = 256
     """The container's limit on processes and threads. Default: 256."""
     stop_grace: Seconds = 30
     """How long a stopping instance may finish the work it has. Default: 30s."""
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether the image's build or the command has a place for the model."""
+        return bool(self.build) or "{revision}" in (self.command or ())
 
     @model_validator(mode="after")
     def _has_one_image(self) -> "Profile":
@@ -125,6 +169,8 @@ class Overrides(Strict):
 
     image: ImageReference | None = None
     """Another image, such as a newer version of the engine."""
+    weights: Weights | None = None
+    """Another model, or another revision of it; what is absent stays the engine's own."""
     command: Command | None = None
     """Another command."""
     environment: Environment = {}
@@ -137,8 +183,14 @@ class Overrides(Strict):
     """`api` or `ui`."""
     base_path_variable: VariableName | None = None
     """Another variable for the path prefix."""
+    own_host: bool | None = None
+    """Whether a path prefix is refused."""
     outputs: Directory | None = None
     """Another directory for the outputs' volume."""
+    models: Directory | None = None
+    """Another directory for the models' volume."""
+    fetches: bool | None = None
+    """Whether its instances have a way out to the internet."""
     user: User | None = None
     """Another user."""
     read_only: bool | None = None
@@ -147,6 +199,10 @@ class Overrides(Strict):
     """Other writable directories in memory."""
     memory: Mebibytes | None = None
     """Another memory limit."""
+    vram: Mebibytes | None = None
+    """Another figure for what an instance takes of a card's memory."""
+    cards: Cards | None = None
+    """Another number of cards that an instance is spread over."""
     pids: Annotated[int, Field(ge=16, le=65535)] | None = None
     """Another limit on processes and threads."""
     stop_grace: Seconds | None = None
@@ -157,6 +213,8 @@ class Overrides(Strict):
         own = {name: value for name in Overrides.model_fields if (value := getattr(self, name)) is not None}
         own["environment"] = profile.environment | self.environment
         own["health"] = profile.health.model_copy(update=self.health.model_dump(exclude_none=True))
+        if self.weights and profile.weights:
+            own["weights"] = profile.weights.model_copy(update=self.weights.model_dump(exclude_none=True))
         if self.image:
             own["build"] = None
         return profile.model_copy(update=own)

@@ -1,5 +1,6 @@
 """What every container of ours has in common: no privileges, bounded logs, labels to find it by."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -12,16 +13,21 @@ _LOGS = {"max-size": "10m", "max-file": "3"}
 REPLACED_ON = ["healthcheck", "tmpfs", "init"]
 
 
-def hardened(stack: str, part: str, memory: int) -> dict[str, Any]:
+GPUS_LABEL = "pulumi-tts.gpus"
+"""Says which cards an instance has; placement leaves it on them."""
+
+
+def hardened(stack: str, part: str, memory: int, gpus: Sequence[str] = ()) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `files` or `instance`. ``memory`` is its limit in MiB.
+    ``gpus`` are its cards.
     """
     return {
         "memory": memory,
         # No swap beside it: a model that swaps does not speak, and Docker's own default would show as a change.
         "memory_swap": memory,
-        "labels": labels(stack, part),
+        "labels": labels(stack, part, gpus),
         "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"]),
         "security_opts": ["no-new-privileges:true"],
         "log_driver": "json-file",
@@ -29,16 +35,18 @@ def hardened(stack: str, part: str, memory: int) -> dict[str, Any]:
     }
 
 
-def labels(stack: str, part: str) -> list[docker.ContainerLabelArgs]:
+def labels(stack: str, part: str, gpus: Sequence[str] = ()) -> list[docker.ContainerLabelArgs]:
     """The labels by which `docker ps --filter label=…` and `make down` find what is ours."""
+    on_cards = [docker.ContainerLabelArgs(label=GPUS_LABEL, value=",".join(gpus))] if gpus else []
     return [
+        *on_cards,
         docker.ContainerLabelArgs(label="pulumi-tts.part", value=part),
         docker.ContainerLabelArgs(label="pulumi-tts.stack", value=stack),
     ]
 
 
 def volume_labels(stack: str, part: str) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs` or `files`."""
+    """The same for volumes; a part is `outputs`, `models` or `files`."""
     return [
         docker.VolumeLabelArgs(label="pulumi-tts.part", value=part),
         docker.VolumeLabelArgs(label="pulumi-tts.stack", value=stack),

@@ -43,7 +43,7 @@ def _build(build: Build, tag: str) -> docker.RemoteImageBuildArgs:
         context=os.path.relpath(build.context),
         dockerfile=build.dockerfile,
         tags=[tag],
-        build_args={"BASE": build.base},
+        build_args=({"BASE": build.base} if build.base else {}) | dict(build.arguments),
         remove=True,
         force_remove=True,
     )

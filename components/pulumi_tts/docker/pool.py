@@ -3,12 +3,15 @@
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
+import pulumi_docker as docker
 
-from pulumi_tts.config import load_pool
+from pulumi_tts.config import load_part, load_pool
+from pulumi_tts.config.host import Gpu
 from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.hardening import volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
-from pulumi_tts.plan import PoolPlan, Route, base_image, plan_pool
+from pulumi_tts.plan import PoolPlan, Route, base_image, plan_pool_alone
 
 
 class TtsPoolArgs(TypedDict):
@@ -16,6 +19,8 @@ class TtsPoolArgs(TypedDict):
 
     network: pulumi.Input[str]
     """The Docker network that the instances join; the edge must be on it too."""
+    outside: NotRequired[pulumi.Input[str]]
+    """A network with a way out, which the instances of an engine that fetches models join as well."""
     pool: NotRequired[dict[str, Any]]
     """The pool as under `pools:` in docs/config.yaml; `name` is optional."""
     domain: NotRequired[str]
@@ -24,6 +29,9 @@ class TtsPoolArgs(TypedDict):
     """`registry` or `local`: what engines of our own are built on. Default: registry."""
     docker: NotRequired[str]
     """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
+    gpus: NotRequired[list[dict[str, Any]]]
+    """The host's cards, as under `hosts: gpus:` in docs/config.yaml, for an engine that takes `vram`. Pools made one by
+    one do not see each other on them: give each its own cards, or make a SpeechStack. Default: none."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the pool's resource name."""
     plan: NotRequired[Any]
@@ -37,7 +45,7 @@ class TtsPool(pulumi.ComponentResource):
     time. `pulumi destroy` needs `--run-program`, because deletions take turns too; for the same reason a program that
     drops its last TtsPool, and has no SpeechStack, calls `rolling_updates()` until that is deployed.
 
-    Raises ConfigError if `pool` is not right.
+    Raises ConfigError if `pool` is not right, or does not fit on `gpus`.
     """
 
     upstreams: pulumi.Output[list[str]]
@@ -49,13 +57,18 @@ class TtsPool(pulumi.ComponentResource):
         plan: PoolPlan = args["plan"] if "plan" in args else _planned(name, args)
         super().__init__("tts:index:TtsPool", name, None, opts)
         image = image_on_host(f"{name}-image", plan.image, self)
+        models = self._models(plan, args.get("stack", name))
+        networks = [args["network"]]
+        if plan.container.fetches and "outside" in args:
+            networks.append(args["outside"])
         for instance in plan.instances:
             TtsInstance(
                 instance,
                 plan.container,
                 stack=args.get("stack", name),
                 image=image,
-                network=args["network"],
+                networks=networks,
+                models=models,
                 at=endpoint(args.get("docker")),
                 parent=self,
             )
@@ -63,11 +76,26 @@ class TtsPool(pulumi.ComponentResource):
         self.routes = pulumi.Output.from_input([_route_args(route) for route in plan.routes])
         self.register_outputs({"upstreams": self.upstreams, "routes": self.routes})
 
+    def _models(self, plan: PoolPlan, stack: str) -> pulumi.Output[str] | None:
+        if not plan.models_volume:
+            return None
+        volume = docker.Volume(
+            plan.models_volume,
+            name=plan.models_volume,
+            labels=volume_labels(stack, "models"),
+            # Gigabytes that would have to be fetched again; `make down VOLUMES=1` removes it.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        return volume.name
+
 
 def _planned(name: str, args: TtsPoolArgs) -> PoolPlan:
     written = {"name": name, **args.get("pool", {})}
     domain = args.get("domain", "localhost")
-    return plan_pool(load_pool(written, domain), name, domain, base_image(local_images(args.get("images"))))
+    pool = load_pool(written, domain)
+    gpus = load_part(list[Gpu], args.get("gpus", []), "gpus")
+    base = base_image(local_images(args.get("images")))
+    return plan_pool_alone(pool, gpus, name, domain=domain, base=base)
 
 
 def _route_args(route: Route) -> dict[str, Any]:

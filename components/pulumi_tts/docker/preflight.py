@@ -1,12 +1,13 @@
 """What is asked of the Docker host before anything is touched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi_tts.config import ConfigError, ImageSource, Problem, Stack, versions
 from pulumi_tts.config.problems import shown
 from pulumi_tts.docker.endpoint import client, endpoint
-from pulumi_tts.plan import EdgePlan, StackPlan
+from pulumi_tts.docker.hardening import GPUS_LABEL
+from pulumi_tts.plan import EdgePlan, Place, StackPlan
 
 _ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  compared with, not bound to
 
@@ -20,6 +21,26 @@ def uses_local_images(stack: Stack) -> bool:
     if stack.images is not ImageSource.auto:
         return stack.images is ImageSource.local
     return bool(_reached(stack).images.list(name=versions.images().local_base))
+
+
+def running_places(stack: Stack, name: str) -> dict[str, Place]:
+    """Where the stack's instances are now, by the names of their containers; nothing is asked where no host has cards.
+
+    Raises ConfigError if the host does not answer.
+    """
+    if not any(host.gpus for host in stack.hosts):
+        return {}
+    filters = {"label": [f"pulumi-tts.stack={name}", "pulumi-tts.part=instance"]}
+    # Stopped ones too: their cards are theirs again when they start.
+    return {
+        container["Names"][0].lstrip("/"): _place(stack.hosts[0].name, container["Labels"])
+        for container in _reached(stack).api.containers(all=True, filters=filters)
+    }
+
+
+def _place(host: str, labels: Mapping[str, str]) -> Place:
+    gpus = labels.get(GPUS_LABEL)
+    return Place(host, tuple(gpus.split(",")) if gpus else ())
 
 
 def check_host(stack: Stack, plan: StackPlan) -> None:

@@ -9,10 +9,11 @@ from pulumi_tts.config import ConfigError, Problem, Stack, load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.hardening import network_labels
-from pulumi_tts.docker.pool import TtsPool
-from pulumi_tts.docker.preflight import check_host, uses_local_images
+from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
+from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
+from pulumi_tts.render.placement import placement_table
 
 
 class SpeechStackArgs(TypedDict):
@@ -23,8 +24,8 @@ class SpeechStackArgs(TypedDict):
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """The secrets that the config refers to as `{secret: KEY}`, by their keys."""
     preflight: NotRequired[bool]
-    """Whether the Docker host is asked, before anything is touched, if it answers and if ports are free.
-    Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
+    """Whether the Docker host is asked, before anything is touched, if it answers, if ports are free, and which cards
+    the instances have that run. Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
 
 
 class SpeechStack(pulumi.ComponentResource):
@@ -43,18 +44,22 @@ class SpeechStack(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         config = load_stack(args["config"])
-        plan = plan_stack(config, name, uses_local_images(config))
+        asked = args.get("preflight", True)
+        plan = plan_stack(config, name, uses_local_images(config), running_places(config, name) if asked else None)
         secrets = args.get("secrets", {})
         _refuse_missing(config, secrets)
-        if args.get("preflight", True):
+        if asked:
             check_host(config, plan)
         super().__init__("tts:index:SpeechStack", name, None, opts)
         # Also for the instances of pools that are gone from the config.
         rolling_updates()
+        if table := placement_table(plan.placement):
+            pulumi.log.info(table, self)
 
         host = docker.Provider(f"{name}-host", host=endpoint(plan.docker), opts=pulumi.ResourceOptions(parent=self))
         on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})
-        # Without a way out: what an engine is made to fetch by a request cannot leave the machine.
+        # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
+        # their models by themselves have a second network, and this protection not.
         network = docker.Network(
             f"{name}-network",
             name=f"{name}-network",
@@ -72,12 +77,17 @@ class SpeechStack(pulumi.ComponentResource):
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             edge_args["password"] = secrets[plan.edge.dashboard.password_key]
         edge = TraefikEdge(plan.edge.name, edge_args, on_host)
+        outside = self._outside(name, host) if plan.fetches else None
         for pool in plan.pools:
-            TtsPool(
-                pool.resource_name,
-                {"plan": pool, "network": network.name, "stack": name, "docker": endpoint(plan.docker)},
-                on_host,
-            )
+            pool_args: TtsPoolArgs = {
+                "plan": pool,
+                "network": network.name,
+                "stack": name,
+                "docker": endpoint(plan.docker),
+            }
+            if outside:
+                pool_args["outside"] = outside
+            TtsPool(pool.resource_name, pool_args, on_host)
 
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
@@ -87,6 +97,16 @@ class SpeechStack(pulumi.ComponentResource):
             else {}
         )
         self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
+
+    def _outside(self, name: str, host: docker.Provider) -> pulumi.Output[str]:
+        """The network that engines which fetch models join as well."""
+        network = docker.Network(
+            f"{name}-outside",
+            name=f"{name}-outside",
+            labels=network_labels(name),
+            opts=pulumi.ResourceOptions(parent=self, provider=host),
+        )
+        return network.name
 
 
 def _refuse_missing(config: Stack, secrets: dict[str, pulumi.Input[str]]) -> None:

@@ -1,10 +1,12 @@
 """What follows from a config: every container, volume, address and route, as frozen values."""
 
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan, plan_edge
+from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.images import Build, Image, base_image
+from pulumi_tts.plan.placement import Placement
 from pulumi_tts.plan.pools import Instance, PoolPlan, plan_pool
 from pulumi_tts.plan.routes import HealthCheck, Route, route_from
-from pulumi_tts.plan.stack import StackPlan, plan_stack
+from pulumi_tts.plan.stack import StackPlan, plan_pool_alone, plan_stack
 
 __all__ = [
     "Build",
@@ -13,12 +15,15 @@ __all__ = [
     "HealthCheck",
     "Image",
     "Instance",
+    "Place",
+    "Placement",
     "PoolPlan",
     "Route",
     "StackPlan",
     "base_image",
     "plan_edge",
     "plan_pool",
+    "plan_pool_alone",
     "plan_stack",
     "route_from",
 ]

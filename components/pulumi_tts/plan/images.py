@@ -1,25 +1,31 @@
 """Which image a container runs: one that a registry has, or one built on its host."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from pulumi_tts.config import versions
+from pulumi_tts.config.pool import Pool
+from pulumi_tts.config.problems import ConfigError, Problem, shown
 from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
-_FOLDERS = {"traefik": (".",), "voice": ("voice",), "studio": ("voice", "studio")}
-"""What each of our images consists of, below its context."""
+_FOLDERS = {"voice": ("voice",), "studio": ("voice", "studio")}
+"""What each image from `services/` consists of, below that context; any other consists of its whole context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How an image is built: a folder that Docker is given, a Dockerfile in it, and what it starts from."""
+    """How an image is built: a folder that Docker is given, a Dockerfile in it, and what it is told."""
 
     context: Path
     dockerfile: str
-    base: str
+    base: str | None
+    """What it starts from; absent where the Dockerfile says it."""
+    arguments: tuple[tuple[str, str], ...] = ()
+    """Further build arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,29 @@ class Image:
 
 
 def engine_image(profile: Profile, base: str) -> Image:
-    """The image of an engine; those of our own are built on top of ``base``."""
+    """The image of an engine; those from `services/` are built on top of ``base``."""
     if profile.image:
         return Image(profile.image)
     folder = str(profile.build)
-    return _built(folder, contexts() / "services", f"{folder}/Dockerfile", base)
+    if folder in _FOLDERS:
+        return _built(folder, contexts() / "services", f"{folder}/Dockerfile", base)
+    return _built(folder, contexts() / "engines" / folder, "Dockerfile", None, _weights(profile))
+
+
+def refuse_registries(pools: Sequence[Pool]) -> None:
+    """Raises ConfigError for each pool whose image is built on one that only a registry has."""
+    problems = [
+        Problem(
+            f"pools[{at}].engine",
+            shown(pool.engine_name),
+            "has an image that is built on one from a registry, and images are local here",
+            "Write images: registry, or give the pool an image that the host has: image: name:tag",
+        )
+        for at, pool in enumerate(pools)
+        if pool.profile.build and pool.profile.build not in _FOLDERS
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def edge_image(local: bool) -> Image:
@@ -53,21 +77,32 @@ def base_image(local: bool) -> str:
 
 
 def contexts() -> Path:
-    """The folder that holds `services/` and `images/`: in the installed package, or in the checkout."""
+    """The folder that holds `services/`, `engines/` and `images/`: in the installed package, or in the checkout."""
     package = Path(__file__).parents[1]
     installed = package / "_contexts"
     return installed if installed.is_dir() else package.parents[1]
 
 
-def _built(name: str, context: Path, dockerfile: str, base: str) -> Image:
+def _weights(profile: Profile) -> tuple[tuple[str, str], ...]:
+    """The model that an image is built with, as build arguments."""
+    weights = profile.weights
+    if not weights:
+        return ()
+    return (("WEIGHTS_REPOSITORY", weights.repository or ""), ("WEIGHTS_REVISION", weights.revision or ""))
+
+
+def _built(
+    name: str, context: Path, dockerfile: str, base: str | None, arguments: tuple[tuple[str, str], ...] = ()
+) -> Image:
     # The tag follows from what goes in, so an unchanged image is never rebuilt and a changed one always is.
-    tag = _fingerprint(context, _FOLDERS[name], f"{base} {versions.pinned(name)}")
-    return Image(f"pulumi-tts/{name}:{tag}", Build(context, dockerfile, base))
+    told = "\0".join([base or "", versions.pinned(name), *(value for _, value in arguments)])
+    tag = _fingerprint(context, _FOLDERS.get(name, (".",)), told)
+    return Image(f"pulumi-tts/{name}:{tag}", Build(context, dockerfile, base, arguments))
 
 
 @cache
-def _fingerprint(context: Path, folders: tuple[str, ...], ingredients: str) -> str:
-    digest = hashlib.sha256(ingredients.encode())
+def _fingerprint(context: Path, folders: tuple[str, ...], told: str) -> str:
+    digest = hashlib.sha256(told.encode())
     sources = {path for folder in folders for path in (context / folder).rglob("*")} | {context / ".dockerignore"}
     for path in sorted(sources):
         relative = path.relative_to(context)

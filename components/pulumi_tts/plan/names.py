@@ -11,6 +11,11 @@ def outputs_volume(instance: str) -> str:
     return f"{instance}-outputs"
 
 
+def models_volume(pool: str) -> str:
+    """The volume of the models that a pool's instances have fetched."""
+    return f"{pool}-models"
+
+
 def edge_name(stack: str) -> str:
     """The edge's container."""
     return f"{stack}-edge"

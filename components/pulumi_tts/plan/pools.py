@@ -1,11 +1,13 @@
 """Pools: every instance of every pool, with all that its container needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.images import Image, engine_image
-from pulumi_tts.plan.names import instance_name, outputs_volume
+from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
 
 
@@ -19,6 +21,8 @@ class Instance:
     """Where the edge reaches it: `http://name:port`."""
     volume: str | None
     """The volume of its outputs, if the engine makes any."""
+    gpus: tuple[str, ...] = ()
+    """The cards that it sees, and no others; none for an engine that needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Container:
     environment: tuple[tuple[str, str], ...]
     health: Health
     outputs: str | None
+    models: str | None
+    fetches: bool
+    """Whether it has a way out to the internet."""
     user: str
     read_only: bool
     writable: tuple[str, ...]
@@ -57,15 +64,20 @@ class PoolPlan:
         """Every route of the pool."""
         return self.shared_routes + self.instance_routes
 
+    @property
+    def models_volume(self) -> str | None:
+        """The volume of the models that the instances have fetched, if they fetch any."""
+        return models_volume(self.resource_name) if self.container.models else None
 
-def plan_pool(pool: Pool, resource_name: str, domain: str, base: str) -> PoolPlan:
+
+def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Sequence[Place]) -> PoolPlan:
     """What follows from a pool's config.
 
-    ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, and ``base`` is what the
-    images of our own start from.
+    ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
+    our own start from, and ``places`` says where each instance runs.
     """
     profile = pool.profile
-    instances = tuple(_instance(resource_name, number, profile) for number in range(1, pool.instances + 1))
+    instances = tuple(_instance(resource_name, number, profile, place) for number, place in enumerate(places, start=1))
     upstreams = tuple(instance.upstream for instance in instances)
     return PoolPlan(
         name=pool.name,
@@ -79,22 +91,25 @@ def plan_pool(pool: Pool, resource_name: str, domain: str, base: str) -> PoolPla
     )
 
 
-def _instance(resource_name: str, number: int, profile: Profile) -> Instance:
+def _instance(resource_name: str, number: int, profile: Profile, place: Place) -> Instance:
     name = instance_name(resource_name, number)
     return Instance(
         name=name,
         number=number,
         upstream=f"http://{name}:{profile.port}",
         volume=outputs_volume(name) if profile.outputs else None,
+        gpus=place.gpus,
     )
 
 
 def _container(pool: Pool, profile: Profile) -> Container:
     return Container(
-        command=tuple(profile.command) if profile.command else None,
+        command=_command(profile),
         environment=tuple(sorted((_base_path(pool, profile) | profile.environment).items())),
         health=profile.health,
         outputs=profile.outputs,
+        models=profile.models,
+        fetches=profile.fetches,
         user=profile.user,
         read_only=profile.read_only,
         writable=tuple(profile.writable),
@@ -102,6 +117,15 @@ def _container(pool: Pool, profile: Profile) -> Container:
         pids=profile.pids,
         stop_grace=profile.stop_grace,
     )
+
+
+def _command(profile: Profile) -> tuple[str, ...] | None:
+    """The command with the model that it names filled in."""
+    weights = profile.weights
+    if not profile.command or not weights:
+        return tuple(profile.command) if profile.command else None
+    known = {"{repository}": weights.repository or "", "{revision}": weights.revision or ""}
+    return tuple(known.get(word, word) for word in profile.command)
 
 
 def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:

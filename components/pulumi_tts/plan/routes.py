@@ -100,7 +100,7 @@ def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[st
             upstreams=upstreams,
             kind=profile.kind,
             health=HealthCheck(health.path, health.interval, health.timeout) if len(upstreams) > 1 else None,
-            headers=tuple(sorted(pool.headers.items())),
+            headers=_headers(pool, profile),
         )
 
 
@@ -118,8 +118,15 @@ def instance_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[
             upstreams=(upstream,),
             kind=profile.kind,
             health=None,
-            headers=tuple(sorted(pool.headers.items())),
+            headers=_headers(pool, profile),
         )
+
+
+def _headers(pool: Pool, profile: Profile) -> tuple[tuple[str, str], ...]:
+    """What is added to every answer: the pool's own headers, and which model has spoken."""
+    version = profile.weights.version if profile.weights else None
+    told = {"X-Model-Version": version} if version else {}
+    return tuple(sorted((told | pool.headers).items()))
 
 
 def route_from(written: WrittenRoute) -> Route:

@@ -1,0 +1,87 @@
+"""docs/engines.md, out of the profiles and their docstrings: `python -m pulumi_tts.config.engines.document`."""
+
+from collections.abc import Iterator
+from inspect import getdoc
+from types import ModuleType
+
+from pulumi_tts.config.engines import MODULES, name_of
+from pulumi_tts.config.fields import size_text
+from pulumi_tts.config.profile import Profile
+
+INTRODUCTION = """\
+<!-- Made by `make engines-doc` from components/pulumi_tts/config/engines/; edit there. -->
+# Engines
+
+What a pool can name as its `engine`. Any value of a profile can be replaced in the pool
+([config.yaml](config.yaml) shows how), and an engine that is not here is a mapping, not a fork.
+
+**What was tried.** `voice` and `studio` are built, run and tested by this project. All others are written from what
+their authors publish, at the versions named, and checked against that by `tests/unit/test_engines.py`; none of them was
+run here, and neither were their images built or pulled. Figures of memory and time are other people's, or
+limits that we chose, as each says. Please report what is wrong.
+
+**Weights.** Where a profile names a model, a pool says which revision of it: `weights: {revision: <commit>}`, as its
+page on Hugging Face shows it. All instances speak with that one, and answers name it in `X-Model-Version`.
+
+**Images built here.** Where nobody publishes an image, the stack builds one on the host from
+`engines/<name>/Dockerfile`, on top of an image from a registry, and with the weights in it: gigabytes, and some time.
+With `images: local`, such an engine is refused; give the pool an `image` of your own there.
+"""
+
+BY_HAND = """\
+## A volume filled by hand
+
+An engine with a models directory has one volume for each pool, `<stack>-<pool>-models`, as in `tts-prod-fish-models`.
+It is kept when the stack goes, and may be there before it:
+
+    docker volume create tts-prod-fish-models
+    docker run --rm --volume tts-prod-fish-models:/models python:3.12-slim sh -c \\
+        'pip install huggingface-hub && hf download fishaudio/s2-pro --revision <commit> --local-dir /models/s2-pro'
+"""
+
+HEAD = (
+    "| Engine | Image | Port | For | Ready when | Loads within | VRAM | Memory | Weights | Way out |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+)
+FOR = {"api": "programs", "ui": "people"}
+
+
+def document() -> str:
+    """The whole page."""
+    table = "\n".join([*HEAD, *(_row(name_of(module), module.PROFILE) for module in MODULES)])
+    return "\n".join([INTRODUCTION, table, "", *_sections(), BY_HAND])
+
+
+def _row(name: str, profile: Profile) -> str:
+    cells = (
+        f"[{name}](#{name})",
+        f"`{profile.image}`" if profile.image else f"built: `{profile.build}`",
+        str(profile.port),
+        FOR[profile.kind.value],
+        f"`{profile.health.path}`",
+        f"{profile.health.startup} s",
+        size_text(profile.vram) if profile.vram else "-",
+        size_text(profile.memory),
+        _weights(profile),
+        "yes" if profile.fetches else "-",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _weights(profile: Profile) -> str:
+    if profile.weights:
+        return f"`{profile.weights.repository}`"
+    return f"in `{profile.models}`" if profile.models else "in the image"
+
+
+def _sections() -> Iterator[str]:
+    for module in MODULES:
+        yield f"## {name_of(module)}\n\n{_text(module)}\n"
+
+
+def _text(module: ModuleType) -> str:
+    return getdoc(module) or ""
+
+
+if __name__ == "__main__":
+    print(document(), end="")

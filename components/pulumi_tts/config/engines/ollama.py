@@ -1,0 +1,43 @@
+"""Ollama: language models, for what is to be spoken.
+
+The image runs `ollama serve` on `OLLAMA_HOST`, 0.0.0.0:11434 (ollama/ollama at v0.32.15: `Dockerfile`,
+`envconfig/config.go`). `/api/*`, and `/v1/*` as OpenAI has it. A model has to be fetched once, by `POST /api/pull`;
+the pool's volume keeps it for all instances. More requests than `OLLAMA_MAX_QUEUE` are answered 503: that is
+back-pressure, not a dead instance.
+
+Ready: `ollama ps` in the container and `/api/version` from the edge; both prove the process only. It is known to lose
+its card and to go on with 200 (upstream's issues 10026, 12323); the container's check notices that, as it does for
+every instance on a card. A stop ends what is under way.
+
+VRAM: by model; 8 GB is room for one of 8 billion parameters in 4 bits with a short context. With a larger one, say so
+in the pool. The image has no user of its own and a fresh volume belongs to root, so it runs as root, without a single
+capability, on a read-only root.
+"""
+
+from pulumi_tts.config.profile import Profile
+
+PROFILE = Profile.model_validate(
+    {
+        "image": "ollama/ollama:0.32.15",
+        "environment": {
+            "OLLAMA_HOST": "0.0.0.0:11434",
+            "OLLAMA_MODELS": "/root/.ollama/models",
+            "OLLAMA_KEEP_ALIVE": "5m",
+            "OLLAMA_NUM_PARALLEL": "1",
+            "OLLAMA_MAX_QUEUE": "64",
+        },
+        "port": 11434,
+        "kind": "api",
+        "health": {
+            "command": ["ollama", "ps"],
+            "path": "/api/version",
+            "startup": "60s",
+        },
+        "models": "/root/.ollama",
+        "fetches": True,
+        "user": "0:0",
+        "vram": "8g",
+        "memory": "16g",
+        "pids": 1024,
+    }
+)

@@ -1,0 +1,64 @@
+"""vLLM-Omni, serving Fun-CosyVoice3 behind OpenAI's speech API.
+
+`vllm serve MODEL --omni --host 0.0.0.0 --port 8000 --trust-remote-code` (vllm-project/vllm-omni: its speech API page
+and its recipe for CosyVoice3; the image has had no entrypoint since 0.25, so the command begins with `vllm`). One
+process serves one model: `POST /v1/audio/speech` with `ref_audio` and `ref_text`, for CosyVoice3 has no voices of its
+own; 24 000 Hz. Another model is another `weights`. That `--revision` reaches each stage of the pipeline was not
+tried.
+
+Ready: `/health`, which answers after every stage was loaded, and 503 once its engine has died. It serves `/metrics`.
+A stop lets requests under way finish.
+
+VRAM is a share of the card here, whatever its size: its `deploy/cosyvoice3.yaml` takes 0.4 for one stage and 0.2 for
+the other. 15 GB is that of a card with 24 GB; on a larger card, write 0.6 of it. Its models and compiled kernels are
+kept in `/models`; the image has no user of its own, so it runs as root, without a single capability. Its shared
+memory is larger than Docker's 64 MB. The image's tag is one that others run; it was not pulled here.
+"""
+
+from pulumi_tts.config.profile import Profile
+
+PROFILE = Profile.model_validate(
+    {
+        "image": "vllm/vllm-omni:v0.28.0",
+        "weights": {"repository": "FunAudioLLM/Fun-CosyVoice3-0.5B-2512"},
+        "command": [
+            "vllm",
+            "serve",
+            "{repository}",
+            "--revision",
+            "{revision}",
+            "--omni",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "8000",
+            "--trust-remote-code",
+        ],
+        "environment": {
+            "PYTHONUNBUFFERED": "1",
+            "HOME": "/models",
+            "HF_HOME": "/models/huggingface",
+            "VLLM_CACHE_ROOT": "/models/vllm",
+            "TORCHINDUCTOR_CACHE_DIR": "/models/torchinductor",
+            "TRITON_CACHE_DIR": "/models/triton",
+        },
+        "port": 8000,
+        "kind": "api",
+        "health": {
+            "command": ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health')"],
+            "path": "/health",
+            "interval": "15s",
+            "timeout": "10s",
+            "startup": "30m",
+        },
+        "models": "/models",
+        "fetches": True,
+        "user": "0:0",
+        "read_only": False,
+        "writable": ["/dev/shm"],
+        "vram": "15g",
+        "memory": "24g",
+        "pids": 4096,
+        "stop_grace": "2m",
+    }
+)

@@ -1,0 +1,64 @@
+"""A stand-in for NVIDIA's container runtime, for machines without a card.
+
+Docker hands a container's cards to a program named `nvidia-container-runtime-hook` on the PATH that dockerd was
+started with. The one made here does, of what the real one does, only this: it reads which cards the container was
+given, writes that down, and puts an `nvidia-smi` into the container that lists them. There is no device and no driver.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_HOOK = """#!{python}
+import json, pathlib, sys
+state = json.load(sys.stdin)
+config = json.loads(pathlib.Path(state["bundle"], "config.json").read_text())
+given = dict(line.split("=", 1) for line in config["process"]["env"])
+cards = json.loads({cards!r})
+wanted = given["NVIDIA_VISIBLE_DEVICES"].split(",")
+lines = []
+for index, uuid in enumerate(cards):
+    if str(index) in wanted or uuid in wanted:
+        lines.append(f"GPU {{len(lines)}}: Stand-in (UUID: {{uuid}})")
+root = pathlib.Path(config["root"]["path"])
+(root / "etc/stand-in-cards").write_text("\\n".join(lines) + "\\n")
+tool = root / "usr/bin/nvidia-smi"
+tool.write_text("#!/bin/sh\\n[ \\"$1\\" = -L ] && cat /etc/stand-in-cards\\n")
+tool.chmod(0o755)
+seen = {{"host": config.get("hostname"), "argument": sys.argv[1:], "environment": given, "root": str(root)}}
+pathlib.Path({records!r}, state["id"]).write_text(json.dumps(seen))
+"""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """The program's folder, and what it wrote down."""
+
+    programs: Path
+    records: Path
+
+    def seen(self, container: str) -> dict[str, str]:
+        """The environment in which a container's cards were given, by the container's id."""
+        environment: dict[str, str] = self._record(container)["environment"]
+        return environment
+
+    def lose_cards(self, container: str) -> None:
+        """From now on, the container's driver finds none of its cards."""
+        (Path(self._record(container)["root"]) / "etc/stand-in-cards").write_text("")
+
+    def _record(self, container: str) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads((self.records / container).read_text())
+        return record
+
+
+def stand_in(folder: Path, cards: list[str]) -> StandIn:
+    """Makes the stand-in for a host with cards of these UUIDs."""
+    programs, records = folder / "programs", folder / "records"
+    programs.mkdir()
+    records.mkdir()
+    hook = programs / "nvidia-container-runtime-hook"
+    hook.write_text(_HOOK.format(python=sys.executable, cards=json.dumps(cards), records=str(records)))
+    hook.chmod(0o755)
+    return StandIn(programs, records)
