@@ -1,9 +1,16 @@
 """The program of a stack: its config in, a running speech service out."""
 
+import gc
+
 import pulumi
 
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.docker import SpeechStack, referenced_secrets, written_stack
+
+# The SDK keeps every object of a program until its end; looking through them for garbage again and again is half of
+# the time that a preview of 512 instances would take (docs/bench-engine.md).
+gc.freeze()
+gc.set_threshold(50_000, 50, 50)
 
 settings = pulumi.Config("tts")
 try:

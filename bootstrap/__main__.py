@@ -1,6 +1,7 @@
 """`python -m bootstrap COMMAND`, which the Makefile calls."""
 
 import argparse
+import signal
 import sys
 
 from bootstrap import commands
@@ -44,6 +45,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main() -> int:
+    # A shell that started this in the background has SIGINT ignored, and Pulumi would inherit that: it then waits five
+    # seconds for its language host at the end of every command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         run(parser().parse_args())
     except Problem as problem:

@@ -76,15 +76,19 @@ say "Python: making .venv from requirements.lock with $("$uv" --version | cut -d
 unset VIRTUAL_ENV
 rm -f "$installed"
 recent_enough .venv/bin/python || "$uv" venv --quiet --clear --python "$python" .venv
-sync() { "$uv" pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock; }
+# Compiled now: where Python may not write (PYTHONDONTWRITEBYTECODE), every Pulumi command would compile it again.
+sync() { "$uv" pip sync --quiet --compile-bytecode --require-hashes --python .venv/bin/python requirements.lock; }
 # Once more on failure: a mirror that is just fetching a release answers "no such version" for a moment.
 sync || { say "Python: the package index failed; trying once more"; sleep 5; sync; } \
     || stop "the package index did not give what requirements.lock asks for; uv's message above says what.
     Set UV_DEFAULT_INDEX to an index that you can reach."
 
-# components/ is the project's source root. This line is all that an editable install would do here, without
-# needing a build backend from the index.
+# components/ is the project's source root. This line and the command are all that an editable install would do
+# here, without needing a build backend from the index.
 site_packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 printf '%s\n' "$checkout/components" > "$site_packages/pulumi-tts.pth"
+printf '#!%s\nimport sys\n\nfrom pulumi_tts.command import main\n\nsys.exit(main())\n' "$checkout/.venv/bin/python" \
+    > .venv/bin/pulumi-tts
+chmod +x .venv/bin/pulumi-tts
 
 cp requirements.lock "$installed"

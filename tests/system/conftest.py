@@ -1,5 +1,6 @@
 """The real engine, the real Docker, and one stack that the tests of this folder share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ PACE = 0.3
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """Pulumi, found or built as `make up` does."""
+    # Where a shell started the tests in the background, SIGINT is ignored, also by what they start: Pulumi would wait
+    # five seconds for its language host at the end of every command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return find_or_build()
 
 
