@@ -16,7 +16,7 @@ from typing import Any
 from bench.engine.programs import PROGRAMS, STACK, Program, config
 from bootstrap.paths import CHECKOUT
 
-_PORT = 8080
+_PORT = 47_080  # one that no stack has: the components ask Docker whether it is free
 
 
 @dataclass(frozen=True)
