@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import APIResponse, Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+_CLICKS = 5
 
 REMEMBER_PLAYERS = """
     window.players = [];
@@ -98,8 +101,14 @@ class Visit:
 
     def play(self) -> dict[str, Any]:
         """Clicks on play; what the player says of itself once its time runs."""
-        self.page.get_by_label("Play", exact=True).click()
-        self.page.wait_for_function("players.length > 0 && players.at(-1).currentTime > 0")
+        runs = "players.length > 0 && players.at(-1).currentTime > 0"
+        for _ in range(_CLICKS):
+            # On a slow machine the button is there before it listens; a person clicks again.
+            self.page.get_by_label("Play", exact=True).click()
+            with suppress(PlaywrightTimeout):
+                self.page.wait_for_function(runs, timeout=5_000)
+                break
+        self.page.wait_for_function(runs)
         return self.page.evaluate(  # type: ignore[no-any-return]
             "(({duration, readyState, error, paused}) => ({duration, readyState, error, paused}))(players.at(-1))"
         )

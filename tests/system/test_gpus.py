@@ -92,7 +92,7 @@ def edge_on_this_machine(local: bool) -> str:
 
 def arrived(gpus: Deployment, runtime: StandIn) -> dict[str, str]:
     """The cards that NVIDIA's runtime was told to give to each instance."""
-    ids = {name.removeprefix("tts-gputest-"): id_ for name, id_ in gpus.container_ids().items()}
+    ids = {name.removeprefix("tts-gputest-"): id_ for name, id_ in gpus.lasting_ids().items()}
     # A set to the provider: NVIDIA's runtime counts cards by their place on the bus, whatever order they are named in.
     return {
         name: ",".join(sorted(runtime.seen(id_)["NVIDIA_VISIBLE_DEVICES"].split(",")))
@@ -122,7 +122,7 @@ def test_each_instance_gets_the_cards_of_the_plan(
 ) -> None:
     assert arrived(gpus, runtime) == {"solo-1": "0", "solo-2": "1", "pair-1": "2,3"}
     assert planned(gpus, capsys) == arrived(gpus, runtime)
-    assert "CUDA_DEVICE_ORDER" in runtime.seen(gpus.container_ids()["tts-gputest-solo-1"])
+    assert "CUDA_DEVICE_ORDER" in runtime.seen(gpus.lasting_ids()["tts-gputest-solo-1"])
     assert gpus.inside("pair-1", "nvidia-smi", "-L")[1].decode().split("UUID: ")[1:] == [
         f"{CARDS[2]})\nGPU 1: Stand-in (",
         f"{CARDS[3]})\n",
@@ -141,10 +141,10 @@ def test_a_preview_shows_where_instances_go(gpus: Deployment) -> None:
 
 
 def test_one_more_instance_leaves_the_others_on_their_cards(changed: Deployment, runtime: StandIn) -> None:
-    before = changed.container_ids()
+    before = changed.lasting_ids()
     changed.pool("solo")["instances"] = 3
     changed.up()
-    after = changed.container_ids()
+    after = changed.lasting_ids()
     assert {name: after[name] for name in before} == before
     assert arrived(changed, runtime)["solo-3"] in {"0", "1", "2", "3"}
     changed.pool("solo")["instances"] = 2
@@ -154,28 +154,28 @@ def test_one_more_instance_leaves_the_others_on_their_cards(changed: Deployment,
 def test_another_pin_replaces_its_instance_alone(
     changed: Deployment, runtime: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = changed.container_ids()
+    before = changed.lasting_ids()
     changed.pool("solo")["pins"] = [{"instance": 2, "gpus": [3]}]
     changed.up()
-    after = changed.container_ids()
+    after = changed.lasting_ids()
     assert {name for name in before if after[name] != before[name]} == {"tts-gputest-solo-2"}
     assert arrived(changed, runtime) == {"solo-1": "0", "solo-2": "3", "pair-1": "2,3"}
     assert planned(changed, capsys) == arrived(changed, runtime)
 
 
 def test_without_its_pin_an_instance_stays_where_it_is_now(changed: Deployment, runtime: StandIn) -> None:
-    before = changed.container_ids()
+    before = changed.lasting_ids()
     changed.up()
-    assert changed.container_ids() == before
+    assert changed.lasting_ids() == before
     assert arrived(changed, runtime)["solo-2"] == "3"
 
 
 def test_a_pool_that_does_not_fit_is_refused_before_anything_is_touched(changed: Deployment) -> None:
-    before = changed.container_ids()
+    before = changed.lasting_ids()
     changed.pool("solo")["instances"] = 30
     with pytest.raises(Exception, match="without a place: it needs 8g on a card"):
         changed.up()
-    assert changed.container_ids() == before
+    assert changed.lasting_ids() == before
 
 
 def test_cards_that_are_called_by_uuid_arrive_by_uuid(
