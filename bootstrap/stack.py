@@ -52,8 +52,18 @@ def project_file(tracked: Mapping[str, Any], checkout: str, venv: str) -> dict[s
 
 
 def stack_file(tracked: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """The stack's configuration: what git tracks, and what Pulumi wrote of its own the last time."""
-    return {**tracked, **{key: before[key] for key in PULUMIS_OWN if key in before}}
+    """The stack's configuration: what git tracks, what Pulumi wrote of its own the last time, and the secrets.
+
+    Secrets are set with `make pulumi ARGS="config set --secret …"`, and encrypted for this stack alone.
+    """
+    secrets = {key: value for key, value in (before.get("config") or {}).items() if is_secret(value)}
+    config = {**secrets, **(tracked.get("config") or {})}
+    return {**tracked, "config": config, **{key: before[key] for key in PULUMIS_OWN if key in before}}
+
+
+def is_secret(value: Any) -> bool:
+    """Whether Pulumi has encrypted this value of a configuration."""
+    return isinstance(value, Mapping) and set(value) == {"secure"}
 
 
 def prepare() -> None:
@@ -120,10 +130,7 @@ def run(engine: Engine, *arguments: str) -> None:
     Raises Problem when it fails: its output says why.
     """
     if follow(command(engine, *arguments), env=environment(engine)) != 0:
-        raise Problem(
-            f"`pulumi {arguments[0]}` failed; its output above says why. "
-            "If that is a lock which an interrupted run left behind: make pulumi ARGS=cancel"
-        )
+        raise Problem(f"`pulumi {arguments[0]}` failed; its output above says why, under Diagnostics.")
 
 
 def query(engine: Engine, *arguments: str) -> Any:

@@ -1,5 +1,7 @@
 """Bad input, put to the real engine: refused in words, with nothing touched."""
 
+import socket
+
 import pytest
 from pulumi import automation as auto
 
@@ -38,6 +40,13 @@ def test_a_port_that_another_stack_has_is_named(shared: Deployment, refused: Dep
     refused.config["edge"]["port"] = port
     said = refusal(refused)
     assert f"edge.port: {port} is already published on 127.0.0.1 by the container 'tts-systest-edge'" in said
+
+
+def test_a_port_that_a_program_of_this_machine_has_is_named(refused: Deployment) -> None:
+    port = refused.config["edge"]["port"]
+    with socket.create_server(("127.0.0.1", port)):
+        said = refusal(refused)
+    assert f"edge.port: {port} cannot be had on 127.0.0.1 of this machine (Address already in use)" in said
 
 
 def test_a_secret_that_is_not_set_is_asked_for(refused: Deployment) -> None:

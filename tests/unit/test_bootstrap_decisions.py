@@ -54,6 +54,16 @@ def test_pulumis_own_entries_survive_an_edit_of_the_tracked_configuration() -> N
     assert stack.stack_file(tracked, before) == {**tracked, "encryptionsalt": "v1:abc"}
 
 
+def test_a_secret_that_was_set_stays_and_everything_else_is_as_tracked() -> None:
+    tracked = {"config": {"tts:stack": {"domain": "new.example.com"}}}
+    before = {
+        "config": {"tts:stack": {"domain": "old"}, "tts:dashboardPassword": {"secure": "v1:x"}, "tts:gone": "old"}
+    }
+    assert stack.stack_file(tracked, before) == {
+        "config": {"tts:dashboardPassword": {"secure": "v1:x"}, "tts:stack": {"domain": "new.example.com"}}
+    }
+
+
 def test_the_generated_project_points_at_the_checkout() -> None:
     tracked = {
         "name": "speech",

@@ -1,5 +1,6 @@
 """What is asked of the Docker host before anything is touched."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -46,7 +47,7 @@ def _place(host: str, labels: Mapping[str, str]) -> Place:
 def check_host(stack: Stack, plan: StackPlan) -> None:
     """Raises ConfigError if the host does not answer, or lacks what it was told to have, or has a port taken."""
     docker = _reached(stack)
-    problems = [*_missing_base(docker, stack), *_taken_names(docker, plan), *_taken_ports(docker, plan)]
+    problems = [*_missing_base(docker, stack), *_taken_names(docker, plan), *_taken_ports(docker, stack, plan)]
     if problems:
         raise ConfigError(problems)
 
@@ -94,21 +95,41 @@ def _taken_names(docker: Any, plan: StackPlan) -> Iterator[Problem]:
             )
 
 
-def _taken_ports(docker: Any, plan: StackPlan) -> Iterator[Problem]:
+def _taken_ports(docker: Any, stack: Stack, plan: StackPlan) -> Iterator[Problem]:
     wanted = _wanted_ports(plan.edge)
+    ours: set[int] = set()
     for container in docker.api.containers():
-        if container["Labels"].get("pulumi-tts.stack") == plan.name:
-            continue
         for binding in container["Ports"]:
-            path = wanted.get(binding.get("PublicPort"))
-            if path and _same_address(plan.edge.bind, binding.get("IP", "")):
+            port = binding.get("PublicPort")
+            if port not in wanted or not _same_address(plan.edge.bind, binding.get("IP", "")):
+                continue
+            ours.add(port)
+            if container["Labels"].get("pulumi-tts.stack") != plan.name:
                 name = container["Names"][0].lstrip("/")
-                yield Problem(
-                    path,
-                    shown(binding["PublicPort"]),
-                    f"is already published on {binding['IP']} by the container {name!r}",
-                    "Choose another port or another edge.bind, or stop that container",
-                )
+                taken = f"is already published on {binding['IP']} by the container {name!r}"
+                yield _taken(wanted[port], port, taken)
+    if endpoint(stack.hosts[0].docker).startswith("unix://"):
+        for port in wanted.keys() - ours:
+            if reason := _refusal_to_bind(plan.edge.bind, port):
+                yield _taken(wanted[port], port, f"cannot be had on {plan.edge.bind} of this machine ({reason})")
+
+
+def _taken(path: str, port: int, reason: str) -> Problem:
+    return Problem(path, shown(port), reason, "Choose another port or another edge.bind, or stop what has it")
+
+
+def _refusal_to_bind(address: str, port: int) -> str | None:
+    """Why this machine would not give a port to the edge; Docker finds that out when the old edge is gone."""
+    with socket.socket() as probe:
+        # As Docker binds: connections of an earlier edge that linger are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except PermissionError:
+            return None  # a privileged port, which Docker may take and this user may not
+        except OSError as error:
+            return error.strerror
+    return None
 
 
 def _wanted_ports(edge: EdgePlan) -> dict[int, str]:

@@ -10,7 +10,10 @@ _LONGEST = 72  # bytes; bcrypt cuts what is longer
 
 
 def written_stack(config: pulumi.Config) -> Any:
-    """What stands under `tts:stack`. Raises ConfigError if a secret was put into it."""
+    """What stands under `tts:stack`. Raises ConfigError if nothing does, or if a secret was put into it."""
+    if config.get("stack") is None:
+        problem = Problem("", "(nothing)", "is missing", "Write it into the stack's file; docs/config.yaml shows how")
+        raise ConfigError([problem])
     if pulumi.runtime.is_config_secret(f"{config.name}:stack"):
         problem = Problem(
             "",
