@@ -9,16 +9,6 @@ from collections.abc import Mapping, Sequence
 from bootstrap.say import Problem
 
 
-def show(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
-    """Run a command whose output is for the person watching.
-
-    Raises Problem, naming the command and its exit code, when it fails: its output above says why.
-    """
-    outcome = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
-    if outcome.returncode != 0:
-        raise Problem(f"`{shlex.join(command)}` ended with code {outcome.returncode}; its output above says why.")
-
-
 def quietly(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
     """Run a command whose output is of interest only when it fails.
 

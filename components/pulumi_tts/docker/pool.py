@@ -56,8 +56,9 @@ class TtsPool(pulumi.ComponentResource):
     def __init__(self, name: str, args: TtsPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan: PoolPlan = args["plan"] if "plan" in args else _planned(name, args)
         super().__init__("tts:index:TtsPool", name, None, opts)
+        stack, at = args.get("stack", name), endpoint(args.get("docker"))
         image = image_on_host(f"{name}-image", plan.image, self)
-        models = self._models(plan, args.get("stack", name))
+        models = self._models(plan, stack)
         networks = [args["network"]]
         if plan.container.fetches and "outside" in args:
             networks.append(args["outside"])
@@ -65,11 +66,11 @@ class TtsPool(pulumi.ComponentResource):
             TtsInstance(
                 instance,
                 plan.container,
-                stack=args.get("stack", name),
+                stack=stack,
                 image=image,
                 networks=networks,
                 models=models,
-                at=endpoint(args.get("docker")),
+                at=at,
                 parent=self,
             )
         self.upstreams = pulumi.Output.from_input([instance.upstream for instance in plan.instances])

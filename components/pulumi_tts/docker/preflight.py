@@ -21,7 +21,7 @@ def uses_local_images(stack: Stack) -> bool:
     """
     if stack.images is not ImageSource.auto:
         return stack.images is ImageSource.local
-    return bool(_reached(stack).images.list(name=versions.images().local_base))
+    return _has_local_base(_reached(stack))
 
 
 def running_places(stack: Stack, name: str) -> dict[str, Place]:
@@ -45,7 +45,7 @@ def _place(host: str, labels: Mapping[str, str]) -> Place:
 
 
 def check_host(stack: Stack, plan: StackPlan) -> None:
-    """Raises ConfigError if the host does not answer, or lacks what it was told to have, or has a port taken."""
+    """Raises ConfigError if the host does not answer, lacks what it was told to have, or has a name or port taken."""
     docker = _reached(stack)
     problems = [*_missing_base(docker, stack), *_taken_names(docker, plan), *_taken_ports(docker, stack, plan)]
     if problems:
@@ -71,13 +71,16 @@ def _reached(stack: Stack) -> Any:
     return docker
 
 
+def _has_local_base(docker: Any) -> bool:
+    return bool(docker.images.list(name=versions.images().local_base))
+
+
 def _missing_base(docker: Any, stack: Stack) -> Iterator[Problem]:
-    base = versions.images().local_base
-    if stack.images is ImageSource.local and not docker.images.list(name=base):
+    if stack.images is ImageSource.local and not _has_local_base(docker):
         yield Problem(
             "images",
             shown(stack.images.value),
-            f"builds on {base}, which the host {stack.hosts[0].name!r} does not have",
+            f"builds on {versions.images().local_base}, which the host {stack.hosts[0].name!r} does not have",
             "Run `make images`, or write `images: registry`",
         )
 
@@ -97,19 +100,19 @@ def _taken_names(docker: Any, plan: StackPlan) -> Iterator[Problem]:
 
 def _taken_ports(docker: Any, stack: Stack, plan: StackPlan) -> Iterator[Problem]:
     wanted = _wanted_ports(plan.edge)
-    ours: set[int] = set()
+    published: set[int] = set()
     for container in docker.api.containers():
         for binding in container["Ports"]:
             port = binding.get("PublicPort")
             if port not in wanted or not _same_address(plan.edge.bind, binding.get("IP", "")):
                 continue
-            ours.add(port)
+            published.add(port)
             if container["Labels"].get("pulumi-tts.stack") != plan.name:
                 name = container["Names"][0].lstrip("/")
                 taken = f"is already published on {binding['IP']} by the container {name!r}"
                 yield _taken(wanted[port], port, taken)
     if endpoint(stack.hosts[0].docker).startswith("unix://"):
-        for port in wanted.keys() - ours:
+        for port in wanted.keys() - published:
             if reason := _refusal_to_bind(plan.edge.bind, port):
                 yield _taken(wanted[port], port, f"cannot be had on {plan.edge.bind} of this machine ({reason})")
 

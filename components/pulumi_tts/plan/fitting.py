@@ -53,11 +53,6 @@ class Search:
         self._cost = max(1, sum(len(site.cards) for site in fleet.sites))
         self._failed: set[Signature] = set()
 
-    @property
-    def gave_up(self) -> bool:
-        """Whether it ended for its bound, so that a way may exist that was not found."""
-        return self._left <= 0
-
     def places(self) -> dict[tuple[str, int], Place] | None:
         """A place for every item with cards, by pool and number; absent if there is none, or it gave up."""
         taken: list[Place] = []

@@ -83,7 +83,7 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
 
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     """The file of the dashboard's route and login; it holds the password's bcrypt hash."""
-    # A file of its own: the hash is secret, the routes are not, and they should show in a preview.
+    # A file of its own: without a dashboard, it is not there.
     login = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
     router = {
         "rule": f"Host(`{dashboard.host}`)",
