@@ -1,0 +1,103 @@
+"""In and out of the guards' rotation: asked of the keepers, who know which instance is busy with what."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pulumi
+
+from pulumi_tts.docker.endpoint import client
+
+_COMMAND = ("python3", "-m", "keeper")
+
+
+class NotBackError(Exception):
+    """Why an instance that is healthy gets no requests."""
+
+
+class Rotation(Protocol):
+    """What rolling replacement needs of whoever sends requests to instances."""
+
+    async def drain(self, instance: str) -> None:
+        """Sends an instance nothing more; returns when it has finished what it has, or its time for that is over."""
+
+    async def restore(self, instance: str) -> bool:
+        """Sends it requests again; returns when it is counted healthy, or False where nobody could say.
+
+        Raises NotBackError if it is not counted healthy in time.
+        """
+
+    async def give_up(self, instance: str) -> None:
+        """Forgets that it was drained: its replacement failed, and whatever comes next may have requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """A keeper's container, and the endpoint of the Docker host that it runs on."""
+
+    at: str
+    container: str
+
+    def ask(self, *words: str) -> Mapping[str, Any]:
+        """Its answer.
+
+        Raises OSError or DockerException where it does not answer, ValueError where it fails.
+        """
+        code, output = client(self.at).containers.get(self.container).exec_run([*_COMMAND, *words])
+        lines = output.decode(errors="replace").splitlines()
+        if code != 0 or not lines:
+            raise ValueError(f"status {code}: {' '.join(lines)[-300:]}")
+        answer: Mapping[str, Any] = json.loads(lines[-1])
+        return answer
+
+
+class Keepers:
+    """The keepers of a program's guards; each knows the instances of its own pools only.
+
+    One that does not answer stops nothing: the instance's own time to finish its work (`stop_grace`) still holds.
+    """
+
+    def __init__(self) -> None:
+        self._keepers: list[Keeper] = []
+        self._drained: dict[str, Keeper] = {}
+
+    def add(self, keeper: Keeper) -> None:
+        """Announces the keeper of a guard of this program."""
+        self._keepers.append(keeper)
+
+    async def drain(self, instance: str) -> None:
+        """Has an instance drained by the keeper that knows it; nothing happens where none does."""
+        for keeper in self._keepers:
+            answer = await _asked(keeper, "drain", instance)
+            if answer is None or answer.get("unknown"):
+                continue
+            self._drained[instance] = keeper
+            if left := answer.get("left"):
+                pulumi.log.warn(f"{instance} still worked on {left} requests when its time to drain was over")
+
+    async def restore(self, instance: str) -> bool:
+        """Has an instance restored by the keeper that drained it."""
+        keeper = self._drained.pop(instance, None)
+        answer = await _asked(keeper, "restore", instance) if keeper else None
+        if answer is None or answer.get("unknown"):
+            return False
+        if not answer.get("restored"):
+            raise NotBackError(answer.get("reason", "the guard does not count it healthy"))
+        return True
+
+    async def give_up(self, instance: str) -> None:
+        """Ends the drain of an instance, without waiting for it."""
+        if keeper := self._drained.pop(instance, None):
+            await _asked(keeper, "restore", instance, "--within", "0")
+
+
+async def _asked(keeper: Keeper, *words: str) -> Mapping[str, Any] | None:
+    from docker.errors import DockerException  # noqa: PLC0415  see endpoint.client
+
+    try:
+        return await asyncio.to_thread(keeper.ask, *words)
+    except (DockerException, OSError, ValueError) as error:
+        pulumi.log.warn(f"the keeper {keeper.container} did not {' '.join(words)}: {error}")
+        return None
