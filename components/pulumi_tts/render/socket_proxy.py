@@ -26,6 +26,19 @@ _ROUTER = {
 }
 _MUTATION = "envoy.filters.http.header_mutation"
 _MUTATION_TYPE = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3"
+# Of no use to any question on the list. Envoy does not show how a body of unknown length comes, so it is counted too.
+_NO_BODY = {
+    "name": "content-length",
+    "string_match": {"safe_regex": {"regex": "0?"}},
+    "treat_missing_header_as_empty": True,
+}
+_LARGEST_BODY = {
+    "name": "envoy.filters.http.buffer",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+        "max_request_bytes": 1,
+    },
+}
 _TOKEN_HEADER = "authorization"  # noqa: S105  a header's name
 
 Tree = dict[str, Any]
@@ -125,7 +138,7 @@ def _allowed(
         "name": name,
         "match": {
             "prefix": "/",
-            "headers": [_header(":method", method), _pattern(":path", _VERSION + path), *_NO_BODY],
+            "headers": [_header(":method", method), _pattern(":path", _VERSION + path), _NO_BODY],
         },
         "route": {
             "cluster": "docker",
@@ -175,12 +188,6 @@ def _pattern(name: str, pattern: str) -> Tree:
     return {"name": name, "string_match": {"safe_regex": {"regex": pattern}}}
 
 
-_NO_BODY = [
-    {**_pattern("content-length", "0?"), "treat_missing_header_as_empty": True},
-    {"name": "transfer-encoding", "present_match": True, "invert_match": True},
-]
-
-
 # ---- Envoy's own
 
 
@@ -218,6 +225,7 @@ def _listener(name: str, address: str, port: int, routes: Tree) -> Tree:
         "access_log": [_log_of_refusals()],
         "http_filters": [
             {"name": _MUTATION, "typed_config": {"@type": f"{_MUTATION_TYPE}.HeaderMutation"}},
+            _LARGEST_BODY,
             _ROUTER,
         ],
     }
