@@ -22,8 +22,8 @@ class Guard:
     """Whether it counts a new instance healthy; False where there is no keeper, or why it does not."""
     asked: list[str] = field(default_factory=list)
 
-    async def drain(self, instance: str) -> None:
-        self.asked.append(f"drain {instance}")
+    async def drain(self, instance: str, within: int) -> None:
+        self.asked.append(f"drain {instance} within {within} s")
         await asyncio.sleep(self.drains)
         self.asked.append(f"{instance} is idle")
 
@@ -96,7 +96,7 @@ def test_an_instance_is_drained_before_it_goes_and_the_next_one_waits_until_the_
         await asyncio.gather(replace(turns, FIRST, guard.asked), replace(turns, SECOND, guard.asked))
 
     asyncio.run(asyncio.wait_for(both(), timeout=5))
-    of_each = ["drain {0}", "{0} is idle", "{0} goes", "{0} is back", "restore {0}"]
+    of_each = ["drain {0} within 60 s", "{0} is idle", "{0} goes", "{0} is back", "restore {0}"]
     assert guard.asked == [step.format(instance) for instance in (FIRST, SECOND) for step in of_each]
 
 

@@ -16,10 +16,10 @@ INSTANCE = "tts-test-voice-1"
 class Scripted:
     """The keepers of a test: what each answers to a command, and what they were asked."""
 
-    answers: Mapping[tuple[str, str], Mapping[str, Any] | Exception]
+    answers: Mapping[tuple[str, str], Mapping[str, Any] | Exception | None]
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def ask(self, keeper: Keeper, *words: str) -> Mapping[str, Any]:
+    def ask(self, keeper: Keeper, *words: str) -> Mapping[str, Any] | None:
         self.asked.append((keeper.container, *words))
         answer = self.answers[keeper.container, words[0]]
         if isinstance(answer, Exception):
@@ -30,7 +30,7 @@ class Scripted:
 def keepers(monkeypatch: pytest.MonkeyPatch, script: Scripted) -> Keepers:
     """As a program has them that made a guard for each container in the script."""
 
-    def ask(keeper: Keeper, *words: str) -> Mapping[str, Any]:
+    def ask(keeper: Keeper, *words: str) -> Mapping[str, Any] | None:
         return script.ask(keeper, *words)
 
     monkeypatch.setattr(Keeper, "ask", ask)
@@ -43,19 +43,20 @@ def keepers(monkeypatch: pytest.MonkeyPatch, script: Scripted) -> Keepers:
 def test_the_keeper_that_knows_an_instance_drains_and_restores_it(monkeypatch: pytest.MonkeyPatch) -> None:
     script = Scripted(
         {
-            ("theirs", "drain"): {"unknown": True},
+            ("theirs", "drain"): None,
             ("ours", "drain"): {"drained": True, "waited": 1.0, "left": 0},
-            ("ours", "restore"): {"restored": True, "waited": 0.5},
+            ("ours", "restore"): {"healthy": True, "waited": 0.5},
         }
     )
     rotation = keepers(monkeypatch, script)
 
     async def through() -> bool:
-        await rotation.drain(INSTANCE)
+        await rotation.drain(INSTANCE, within=60)
         return await rotation.restore(INSTANCE)
 
     assert asyncio.run(through()) is True
-    assert script.asked == [("theirs", "drain", INSTANCE), ("ours", "drain", INSTANCE), ("ours", "restore", INSTANCE)]
+    drain = ("drain", INSTANCE, "--within", "60", "--holder", "pulumi")
+    assert script.asked == [("theirs", *drain), ("ours", *drain), ("ours", "restore", INSTANCE, "--within", "60")]
 
 
 def test_a_keeper_that_is_gone_stops_nothing(
@@ -64,7 +65,7 @@ def test_a_keeper_that_is_gone_stops_nothing(
     rotation = keepers(monkeypatch, Scripted({("ours", "drain"): ConnectionError("nobody there")}))
 
     async def through() -> bool:
-        await rotation.drain(INSTANCE)
+        await rotation.drain(INSTANCE, within=60)
         return await rotation.restore(INSTANCE)
 
     assert asyncio.run(through()) is False, "nobody can say that it is back"
@@ -73,21 +74,21 @@ def test_a_keeper_that_is_gone_stops_nothing(
 
 def test_work_that_was_left_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     script = Scripted({("ours", "drain"): {"drained": False, "waited": 60.0, "left": 2}})
-    asyncio.run(keepers(monkeypatch, script).drain(INSTANCE))
-    assert "still worked on 2 requests when its time to drain was over" in capsys.readouterr().err
+    asyncio.run(keepers(monkeypatch, script).drain(INSTANCE, within=60))
+    assert "tts-test-voice-1 goes after 60 s, and not idle: 2 requests" in capsys.readouterr().err
 
 
 def test_an_instance_that_the_guard_does_not_count_healthy_is_not_back(monkeypatch: pytest.MonkeyPatch) -> None:
     script = Scripted(
         {
             ("ours", "drain"): {"drained": True, "waited": 0.0, "left": 0},
-            ("ours", "restore"): {"restored": False, "reason": "its health check answers 503"},
+            ("ours", "restore"): {"healthy": False, "note": "its health check answers 503"},
         }
     )
     rotation = keepers(monkeypatch, script)
 
     async def through() -> None:
-        await rotation.drain(INSTANCE)
+        await rotation.drain(INSTANCE, within=60)
         await rotation.restore(INSTANCE)
 
     with pytest.raises(NotBackError, match="answers 503"):
@@ -95,13 +96,13 @@ def test_an_instance_that_the_guard_does_not_count_healthy_is_not_back(monkeypat
 
 
 def test_an_instance_that_nobody_drained_needs_no_restoring(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = Scripted({("ours", "drain"): {"unknown": True}})
+    script = Scripted({("ours", "drain"): None})
     rotation = keepers(monkeypatch, script)
 
     async def through() -> bool:
-        await rotation.drain(INSTANCE)
+        await rotation.drain(INSTANCE, within=60)
         await rotation.give_up(INSTANCE)
         return await rotation.restore(INSTANCE)
 
     assert asyncio.run(through()) is False
-    assert script.asked == [("ours", "drain", INSTANCE)]
+    assert [asked[1] for asked in script.asked] == ["drain"]

@@ -33,7 +33,7 @@ class TtsInstance(pulumi.ComponentResource):
         super().__init__("tts:index:TtsInstance", instance.name, None, pulumi.ResourceOptions(parent=parent))
         health = container.health
         turns = rolling_updates()
-        turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE)
+        turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE, drain=None)
         running = docker.Container(
             instance.name,
             name=instance.name,

@@ -33,6 +33,8 @@ class OneAtATime:
     def __init__(self, rotation: Rotation) -> None:
         self.settle = 0.0
         """Seconds that a new instance serves before the next one goes, where no guard says that it is back."""
+        self.drain = 60
+        """Seconds that an instance which is to go may finish its requests; of a pool that is gone, the default."""
         self.expected: set[str] = set()
         """The instances whose registration the engine has not answered: one that is deleted now is replaced."""
         self._rotation = rotation
@@ -58,7 +60,7 @@ class OneAtATime:
         await asyncio.sleep(self._next_from - asyncio.get_running_loop().time())
         self._holder = name
         try:
-            await self._rotation.drain(name)
+            await self._rotation.drain(name, self.drain)
         except BaseException:
             self._release()
             raise
@@ -124,10 +126,11 @@ class RollingUpdates:
             on_error=[pulumi.ErrorHook("tts-on-error", self._on_error)],
         )
 
-    def expect(self, instance: str, settle: float) -> None:
-        """Announces an instance of the plan, before it is registered."""
+    def expect(self, instance: str, settle: float, drain: int | None) -> None:
+        """Announces an instance of the plan, before it is registered; ``drain`` is what its guard says."""
         turns = self._turns(instance)
         turns.settle = settle
+        turns.drain = drain or turns.drain
         turns.expected.add(instance)
 
     def registered(self, instance: str) -> None:

@@ -11,6 +11,10 @@ import pulumi
 from pulumi_tts.docker.endpoint import client
 
 _COMMAND = ("python3", "-m", "keeper")
+_UNKNOWN = 2
+"""The keeper's exit status for an instance that is in no pool of its guard."""
+_SEEN = 60
+"""Seconds within which the guard counts an instance healthy that Docker calls healthy: some of its checks."""
 
 
 class NotBackError(Exception):
@@ -20,8 +24,8 @@ class NotBackError(Exception):
 class Rotation(Protocol):
     """What rolling replacement needs of whoever sends requests to instances."""
 
-    async def drain(self, instance: str) -> None:
-        """Sends an instance nothing more; returns when it has finished what it has, or its time for that is over."""
+    async def drain(self, instance: str, within: int) -> None:
+        """Sends an instance nothing more; returns when it has finished what it has, or ``within`` seconds are over."""
 
     async def restore(self, instance: str) -> bool:
         """Sends it requests again; returns when it is counted healthy, or False where nobody could say.
@@ -40,16 +44,18 @@ class Keeper:
     at: str
     container: str
 
-    def ask(self, *words: str) -> Mapping[str, Any]:
-        """Its answer.
+    def ask(self, *words: str) -> Mapping[str, Any] | None:
+        """Its answer; None for an instance that it does not know.
 
-        Raises OSError or DockerException where it does not answer, ValueError where it fails.
+        Raises OSError or DockerException where it does not answer, ValueError where it refuses.
         """
         code, output = client(self.at).containers.get(self.container).exec_run([*_COMMAND, *words])
-        lines = output.decode(errors="replace").splitlines()
-        if code != 0 or not lines:
-            raise ValueError(f"status {code}: {' '.join(lines)[-300:]}")
-        answer: Mapping[str, Any] = json.loads(lines[-1])
+        if code == _UNKNOWN:
+            return None
+        said = output.decode(errors="replace").strip()
+        if code != 0:
+            raise ValueError(f"it answered with status {code}: {said[-300:]}")
+        answer: Mapping[str, Any] = json.loads(said.splitlines()[-1])
         return answer
 
 
@@ -67,24 +73,26 @@ class Keepers:
         """Announces the keeper of a guard of this program."""
         self._keepers.append(keeper)
 
-    async def drain(self, instance: str) -> None:
+    async def drain(self, instance: str, within: int) -> None:
         """Has an instance drained by the keeper that knows it; nothing happens where none does."""
         for keeper in self._keepers:
-            answer = await _asked(keeper, "drain", instance)
-            if answer is None or answer.get("unknown"):
+            # One name for all that this program takes out: its next instance ends the drain of the one before.
+            answer = await _asked(keeper, "drain", instance, "--within", str(within), "--holder", "pulumi")
+            if answer is None:
                 continue
             self._drained[instance] = keeper
-            if left := answer.get("left"):
-                pulumi.log.warn(f"{instance} still worked on {left} requests when its time to drain was over")
+            if not answer["drained"]:
+                left = f"{answer['left']} requests" if answer["left"] else answer.get("note")
+                pulumi.log.warn(f"{instance} goes after {within} s, and not idle: {left}")
 
     async def restore(self, instance: str) -> bool:
         """Has an instance restored by the keeper that drained it."""
         keeper = self._drained.pop(instance, None)
-        answer = await _asked(keeper, "restore", instance) if keeper else None
-        if answer is None or answer.get("unknown"):
+        answer = await _asked(keeper, "restore", instance, "--within", str(_SEEN)) if keeper else None
+        if answer is None:
             return False
-        if not answer.get("restored"):
-            raise NotBackError(answer.get("reason", "the guard does not count it healthy"))
+        if not answer["healthy"]:
+            raise NotBackError(answer["note"])
         return True
 
     async def give_up(self, instance: str) -> None:
@@ -99,5 +107,5 @@ async def _asked(keeper: Keeper, *words: str) -> Mapping[str, Any] | None:
     try:
         return await asyncio.to_thread(keeper.ask, *words)
     except (DockerException, OSError, ValueError) as error:
-        pulumi.log.warn(f"the keeper {keeper.container} did not {' '.join(words)}: {error}")
+        pulumi.log.warn(f"the keeper {keeper.container} did not {words[0]} {words[1]}: {error}")
         return None

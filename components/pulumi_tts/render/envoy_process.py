@@ -44,7 +44,7 @@ wait $envoy
 
 
 def command(wanted: str, grace: int, arguments: Sequence[str]) -> list[str]:
-    """Waits for the file ``wanted``, runs Envoy, and when it is told to end lets requests finish for ``grace`` seconds."""
+    """Waits for the file ``wanted``, runs Envoy, and lets requests finish for ``grace`` seconds when told to end."""
     return ["/bin/bash", "-c", _RUN, "guard", wanted, str(grace), *arguments]
 
 
