@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pulumi_tts.config.guard import Balance, Canary, Deadlines, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Kind
+from pulumi_tts.plan.images import Image, envoy_image
 from pulumi_tts.plan.routes import Route
 
 PORT = 8080
@@ -104,6 +105,7 @@ class GuardPlan:
 
     name: str
     """Its container's."""
+    image: Image
     pools: tuple[PoolGuardPlan, ...]
     memory: int
     drain: int
@@ -114,9 +116,9 @@ class GuardPlan:
         return f"http://{self.name}:{PORT}"
 
 
-def plan_guard(guard: Guard, name: str, pools: Sequence[PoolGuardPlan]) -> GuardPlan | None:
-    """What follows from the guard's config; ``name`` is its container's. Absent where there is nothing to guard."""
-    return GuardPlan(name, tuple(pools), guard.memory, guard.drain) if pools else None
+def plan_guard(guard: Guard, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan:
+    """What follows from the guard's config; ``name`` is its container's."""
+    return GuardPlan(name, envoy_image(local_images), tuple(pools), guard.memory, guard.drain)
 
 
 def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedInstance]) -> PoolGuardPlan | None:

@@ -73,13 +73,14 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
     pools = tuple(
         plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
     )
+    guarded = [pool.guard for pool in pools if pool.guard]
     plan = StackPlan(
         name=name,
         docker=stack.hosts[0].docker,
         edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
         pools=pools,
         placement=placement,
-        guard=plan_guard(stack.guard, guard_name(name), [pool.guard for pool in pools if pool.guard]),
+        guard=plan_guard(stack.guard, guard_name(name), guarded, local_images) if guarded else None,
     )
     problems = list(_long_names(plan))
     if problems:
