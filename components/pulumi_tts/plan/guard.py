@@ -7,6 +7,7 @@ from pulumi_tts.config.guard import Balance, Canary, Deadlines, Guard, GuardHeal
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Kind
 from pulumi_tts.plan.images import Image, envoy_image
+from pulumi_tts.plan.keeper import KeeperPlan, plan_keeper
 from pulumi_tts.plan.routes import Route
 
 PORT = 8080
@@ -106,6 +107,7 @@ class GuardPlan:
     name: str
     """Its container's."""
     image: Image
+    keeper: KeeperPlan
     pools: tuple[PoolGuardPlan, ...]
     memory: int
     drain: int
@@ -116,9 +118,18 @@ class GuardPlan:
         return f"http://{self.name}:{PORT}"
 
 
-def plan_guard(guard: Guard, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan:
-    """What follows from the guard's config; ``name`` is its container's."""
-    return GuardPlan(name, envoy_image(local_images), tuple(pools), guard.memory, guard.drain)
+def plan_guard(
+    guard: Guard, name: str, keeper: str, pools: Sequence[PoolGuardPlan], local_images: bool
+) -> GuardPlan:
+    """What follows from the guard's config; ``name`` and ``keeper`` are what its containers are called."""
+    return GuardPlan(
+        name=name,
+        image=envoy_image(local_images),
+        keeper=plan_keeper(keeper, local_images),
+        pools=tuple(pools),
+        memory=guard.memory,
+        drain=guard.drain,
+    )
 
 
 def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedInstance]) -> PoolGuardPlan | None:

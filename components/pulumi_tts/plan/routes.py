@@ -144,6 +144,7 @@ def route_from(written: WrittenRoute) -> Route:
         kind=written.kind,
         health=_check(written.health) if written.health and several else None,
         headers=tuple(sorted(written.headers.items())),
+        request_headers=tuple(sorted(written.request_headers.items())),
     )
 
 

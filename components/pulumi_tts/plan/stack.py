@@ -13,7 +13,7 @@ from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.guard import GuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
-from pulumi_tts.plan.names import edge_name, guard_name, instance_name, pool_name
+from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
 from pulumi_tts.plan.routes import Route
@@ -80,7 +80,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
         edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
         pools=pools,
         placement=placement,
-        guard=plan_guard(stack.guard, guard_name(name), guarded, local_images) if guarded else None,
+        guard=plan_guard(stack.guard, guard_name(name), keeper_name(name), guarded, local_images) if guarded else None,
     )
     problems = list(_long_names(plan))
     if problems:
