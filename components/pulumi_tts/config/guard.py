@@ -47,14 +47,13 @@ class GuardHealth(Strict):
 class Ejection(Strict):
     """When the guard takes an instance out because of what requests met there.
 
-    A connection that fails does so at once. The instance comes back as soon as a check passes, or after its time.
+    A connection that fails, or breaks before the answer, does so at once.
     """
 
     errors: Annotated[int, Field(ge=1, le=1000)] = 5
-    """Answers 502 or 504, or broken off before they began, in a row. A 503 is back-pressure and does not count.
-    Default: 5."""
-    time: Seconds = 10
-    """How long it stays out, times how often it has been out lately. Default: 10s."""
+    """Answers 5xx in a row, apart from 503: that is how an engine says that its own queue is full. Default: 5."""
+    time: Seconds = 2
+    """How long it stays out, times how often it has been out lately. Default: 2s."""
     longest: Seconds = 300
     """The longest that it stays out. Default: 5m."""
 

@@ -10,6 +10,23 @@ from pulumi_tts.plan.images import Image, envoy_image
 from pulumi_tts.plan.keeper import KeeperPlan, plan_keeper
 from pulumi_tts.plan.routes import Route
 
+__all__ = [
+    "POOL_HEADER",
+    "PORT",
+    "STATUS_PORT",
+    "ActiveCheck",
+    "Balance",
+    "CanaryPlan",
+    "DeadlinesPlan",
+    "EjectionPlan",
+    "GuardPlan",
+    "GuardedInstance",
+    "PoolGuardPlan",
+    "by_way_of",
+    "plan_guard",
+    "plan_pool_guard",
+]
+
 PORT = 8080
 """Where the guard listens for the edge."""
 STATUS_PORT = 8081
