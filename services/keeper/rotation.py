@@ -21,7 +21,7 @@ _LOG = logging.getLogger("keeper.rotation")
 
 ENDPOINTS = "endpoints"
 CONFIG = "config"
-PASSED_ON = ("clusters.json", "listeners.json")
+PASSED_ON = ("clusters.json", "front.json", "inner.json", "listeners.json")
 """In this order: a route to a cluster that is not there yet would answer 503."""
 
 _TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"

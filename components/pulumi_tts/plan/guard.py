@@ -135,9 +135,7 @@ class GuardPlan:
         return f"http://{self.name}:{PORT}"
 
 
-def plan_guard(
-    guard: Guard, name: str, keeper: str, pools: Sequence[PoolGuardPlan], local_images: bool
-) -> GuardPlan:
+def plan_guard(guard: Guard, name: str, keeper: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan:
     """What follows from the guard's config; ``name`` and ``keeper`` are what its containers are called."""
     return GuardPlan(
         name=name,

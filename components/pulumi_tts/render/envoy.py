@@ -23,6 +23,7 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.render import envoy_process
 
 INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
 """Says in an answer which instance gave it; the edge takes it away."""
@@ -31,7 +32,7 @@ RETRY_AFTER = "5"
 
 # Names that no pool's can be, and without a dot, where Envoy's statistics would cut them.
 _INNER = "guard_inner"
-_ADMIN = "guard_admin"
+_ADMIN, _OWN_ADMIN = "guard_admin", "guard_inside"
 _FRONT_ROUTES, _INNER_ROUTES = "front", "inner"
 
 _UNLIMITED = 100_000
@@ -48,11 +49,11 @@ Tree = dict[str, Any]
 class Layout:
     """Where Envoy finds and puts things; tests have other places."""
 
-    files: str = "/files/current"
-    """The files below, moved into place."""
+    files: str = "/run/guard/config"
+    """The files below, moved into place by the keeper, once every pool has its endpoints: Envoy refuses a cluster whose
+    endpoints are not there, for good."""
     run: str = "/run/guard"
-    """`admin.sock`; `endpoints/<pool>.json`, which the keeper writes; and `clusters.json`, which it copies from
-    ``files`` once every pool has its endpoints: Envoy refuses a cluster whose endpoints are not there, for good."""
+    """`admin.sock`; and `endpoints/<pool>.json`, which the keeper writes."""
     address: str = "0.0.0.0"  # noqa: S104  within its container
     port: int = PORT
     status_port: int = STATUS_PORT
@@ -99,9 +100,10 @@ def bootstrap(guard: GuardPlan, layout: Layout) -> Tree:
         # A socket that only the guard and the keeper have: no engine can reach it.
         "admin": {"address": {"pipe": {"path": f"{layout.run}/admin.sock", "mode": 0o600}}},
         "dynamic_resources": {
-            "cds_config": _watched(f"{layout.run}/clusters.json"),
+            "cds_config": _watched(f"{layout.files}/clusters.json"),
             "lds_config": _watched(f"{layout.files}/listeners.json"),
         },
+        "static_resources": {"listeners": [_inside()], "clusters": [_admin(_OWN_ADMIN, layout)]},
         "bootstrap_extensions": [
             _extension("envoy.bootstrap.internal_listener", "bootstrap.internal_listener.v3.InternalListener")
         ],
@@ -118,6 +120,18 @@ def bootstrap(guard: GuardPlan, layout: Layout) -> Tree:
         },
         "overload_manager": _overload(guard.memory),
     }
+
+
+def _inside() -> Tree:
+    """The admin interface for the container's own scripts, which know of no sockets with a path."""
+    proxy = _extension(
+        "envoy.filters.network.tcp_proxy",
+        "filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix="inside",
+        cluster=_OWN_ADMIN,
+    )
+    address = _address("127.0.0.1", envoy_process.ADMIN_PORT)
+    return {"name": _OWN_ADMIN, "address": address, "filter_chains": [{"filters": [proxy]}]}
 
 
 def _overload(memory: int) -> Tree:
@@ -147,7 +161,9 @@ def _overload(memory: int) -> Tree:
 
 
 def _listeners(layout: Layout) -> Iterator[Tree]:
-    yield _listener("guard", _address(layout.address, layout.port), _front_manager(layout))
+    # Inbound: what a guard that is told to end closes first.
+    entry = _listener("guard", _address(layout.address, layout.port), _front_manager(layout))
+    yield {**entry, "traffic_direction": "INBOUND"}
     yield {
         **_typed("config.listener.v3.Listener"),
         "name": _INNER,
@@ -474,9 +490,7 @@ def _has_cookie(name: str) -> Tree:
 def _clusters(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     yield {
         **_typed("config.cluster.v3.Cluster"),
-        "name": _ADMIN,
-        "type": "STATIC",
-        "load_assignment": _assignment(_ADMIN, {"pipe": {"path": f"{layout.run}/admin.sock"}}),
+        **_admin(_ADMIN, layout),
         "circuit_breakers": {"thresholds": [{"max_connections": 1, "max_pending_requests": 4}]},
     }
     for pool in guard.pools:
@@ -502,6 +516,11 @@ def _queue(pool: PoolGuardPlan) -> Tree:
         # These connections stay within the process: kept for ever, a request is never told that it waits for one.
         **_http(idle_timeout="0s"),
     }
+
+
+def _admin(name: str, layout: Layout) -> Tree:
+    assignment = _assignment(name, {"pipe": {"path": f"{layout.run}/admin.sock"}})
+    return {"name": name, "type": "STATIC", "load_assignment": assignment}
 
 
 def _pool(pool: PoolGuardPlan, layout: Layout) -> Tree:

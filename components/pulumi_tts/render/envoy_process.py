@@ -31,7 +31,7 @@ gently() {
   trap '' TERM INT
   ask 'POST /drain_listeners?inboundonly' >/dev/null
   for ((step = 0; step < grace * 5; step++)); do
-    case $(ask 'GET /stats?filter=^http[.]guard[.]downstream_rq_active$') in *': 0'* | '') break ;; esac
+    case $(ask 'GET /stats?filter=^http[.]front[.]downstream_rq_active$') in *': 0'* | '') break ;; esac
     sleep 0.2
   done
   kill $envoy
