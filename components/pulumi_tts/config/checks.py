@@ -9,7 +9,7 @@ from pulumi_tts.config.fields import is_host_name
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 
-RESERVED_NAMES = ("dashboard", "edge", "network")
+RESERVED_NAMES = ("dashboard", "edge", "guard", "keeper", "network", "socket-proxy")
 
 
 @dataclass(frozen=True, slots=True)

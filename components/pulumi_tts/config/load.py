@@ -12,6 +12,7 @@ from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import host_checks, pool_checks
+from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
@@ -129,7 +130,7 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if part not in ENGINE_TAGS)
+    location = tuple(part for part in details["loc"] if part not in (*ENGINE_TAGS, *GUARD_TAGS))
     value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
     return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
 
@@ -178,10 +179,18 @@ _MODELS: dict[str, type[BaseModel]] = {
     "hosts": Host,
     "gpus": Gpu,
     "pins": Pin,
+    "guard": Guard,
+    "pools.guard": PoolGuard,
+    "guard.health": GuardHealth,
+    "ejection": Ejection,
+    "deadlines": Deadlines,
+    "canary": Canary,
+    "header": CanaryHeader,
 }
 
 
 def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
     keys = [part for part in location if isinstance(part, str)]
-    return list((_MODELS[keys[-1]] if keys else Stack).model_fields)
+    model = _MODELS.get(".".join(keys[-2:])) or _MODELS[keys[-1]] if keys else Stack
+    return list(model.model_fields)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator,
 
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
+from pulumi_tts.config.guard import GuardField, PoolGuard
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.problems import did_you_mean
 from pulumi_tts.config.profile import Overrides, Profile
@@ -82,6 +83,8 @@ class Pool(Overrides):
     """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
     pins: list[Pin] = []
     """Instances that have to run in a certain place. Default: none; placement chooses."""
+    guard: GuardField = PoolGuard()
+    """How the guard treats the pool's requests; `none`: the edge balances them itself. Default: guarded."""
     anti_affinity: Annotated[AntiAffinity, Field(strict=False)] | None = None
     """What no two instances of the pool may share: `gpu` or `host`. Default: they are spread where there is room."""
 

@@ -55,3 +55,5 @@ class WrittenRoute(Strict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: Headers = {}
     """Headers added to every answer."""
+    request_headers: Headers = {}
+    """Headers that requests have on their way to the upstream, whatever the client wrote there; empty: taken away."""

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain, Strict
+from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
 from pulumi_tts.config.pool import Pool
 
@@ -35,6 +36,8 @@ class Stack(Strict):
     """The pools of instances."""
     edge: Edge = Edge()
     """The edge in front of them."""
+    guard: Guard = Guard()
+    """The guard between the edge and guarded pools."""
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:

@@ -68,10 +68,18 @@ def refuse_registries(pools: Sequence[Pool]) -> None:
 
 def edge_image(local: bool) -> Image:
     """Traefik's image: the official one, or its official binary on the local base."""
-    known = versions.images()
+    return _official("traefik", versions.images().traefik, local)
+
+
+def envoy_image(local: bool) -> Image:
+    """Envoy's image, of the guard and of what stands before Docker's socket: the official one, or its binary."""
+    return _official("envoy", versions.images().envoy, local)
+
+
+def _official(name: str, reference: str, local: bool) -> Image:
     if not local:
-        return Image(known.traefik)
-    return _built("traefik", contexts() / "images" / "traefik", "Dockerfile", known.local_base)
+        return Image(reference)
+    return _built(name, contexts() / "images" / name, "Dockerfile", versions.images().local_base)
 
 
 def keeper_image(local: bool) -> Image:
