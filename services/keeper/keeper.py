@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from keeper.addresses import AddressBook, Resolver
 from keeper.care import Care, holder_of
-from keeper.commands import STATUS, TAKEN
+from keeper.commands import STATUS, TAKEN, UNKNOWN
 from keeper.control import Answer, ControlServer, Request
 from keeper.drains import Drains, UnknownInstanceError
 from keeper.guard import Guard
@@ -136,9 +136,9 @@ class Keeper:
                 return asdict(await self._drains.restore(instance, **waiting))
             return asdict(await self._drains.drain(instance, request["holder"], **waiting))
         except UnknownInstanceError as error:
-            return {"unknown": True, "reason": str(error)}
+            return {"note": str(error), STATUS: UNKNOWN}
         except TurnTakenError as error:
-            return {"drained": False, "reason": str(error), STATUS: TAKEN}
+            return {"drained": False, "note": str(error), STATUS: TAKEN}
 
     # ---- what it says
 

@@ -87,7 +87,7 @@ class Restarts:
             problem = await self._restarted(pool, instance, stop)
             if problem is None:
                 restored = await self._drains.restore(instance.name, within=BACK_IN_ROTATION)
-                problem = restored.reason
+                problem = restored.note
         finally:
             self._turns.give(pool.name, instance.name)
         took = round(time.monotonic() - began, 1)
