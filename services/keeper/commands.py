@@ -1,7 +1,7 @@
 """`python3 -m keeper drain NAME` and `restore NAME`: what is asked on the command line, and the one line it prints.
 
-Exit status 0: the line says how it went: whether the time was over before, or whether there is no such instance. 1: the
-keeper does not answer. 3: another instance of the pool is out, and stayed out.
+Exit status 0: done, or the time was over (the line says which). 1: the keeper does not answer. 2: there is no such
+instance. 3: another instance of the pool is out, and stayed out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keeper.control import Answer, KeeperSilentError, ask
 
-DONE, SILENT, TAKEN = 0, 1, 3
+DONE, SILENT, UNKNOWN, TAKEN = range(4)
 STATUS = "status"
 """The key of an answer that is the exit status, and is not printed."""
 
@@ -45,7 +45,7 @@ def run(control: Path, arguments: Sequence[str]) -> int:
     try:
         answer: Answer = ask(control, request)
     except KeeperSilentError as error:
-        answer = {STATUS: SILENT, "reason": str(error)}
+        answer = {STATUS: SILENT, "note": str(error)}
     status = int(answer.pop(STATUS, DONE))
     print(json.dumps(answer), flush=True)
     return status

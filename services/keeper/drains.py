@@ -34,7 +34,7 @@ class Drained:
     """Requests that are still under way; None where the guard does not say how many."""
     others: int | None
     """Other instances of the pool that the guard sends requests to; 0: this was the last."""
-    reason: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,10 @@ class Restored:
     """How putting an instance back went."""
 
     restored: bool
-    """Whether the guard sends it requests; it is in rotation in any case."""
+    healthy: bool
+    """Whether the guard sends it requests."""
     waited: float
-    reason: str | None = None
+    note: str | None = None
 
 
 class Drains:
@@ -105,7 +106,7 @@ class Drains:
             await self._becomes(pool, instance, within, draining=True)
         self._turns.give(pool.name, instance)
         wrong = await self._becomes(pool, instance, max(1.0, began + within - time.monotonic()), draining=False)
-        return Restored(wrong is None, _since(began), wrong)
+        return Restored(True, wrong is None, _since(began), wrong)
 
     async def _leaving(self, instance: str, within: float | None) -> Drained:
         """An instance that is no longer in its pool's plan is out of rotation already, and needs no turn."""

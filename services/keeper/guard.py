@@ -50,10 +50,15 @@ class Guard:
 
     def __init__(self, run: Path) -> None:
         transport = httpx.AsyncHTTPTransport(uds=str(run / "admin.sock"), retries=1)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://guard", timeout=TIME_LIMIT)
+        self._client = httpx.AsyncClient(
+            transport=transport, base_url="http://guard", timeout=TIME_LIMIT, trust_env=False
+        )
 
     async def look(self, cluster: str | None = None) -> dict[str, dict[str, Seen]]:
-        """Every instance by its cluster and name; of one cluster only where it is named. Raises GuardSilentError."""
+        """Every instance by its cluster and name; of one cluster only where it is named. What has no name is under "".
+
+        Raises GuardSilentError.
+        """
         asked = {"format": "json"} | ({"filter": f"^{re.escape(cluster)}$"} if cluster else {})
         try:
             answer = await self._client.get("/clusters", params=asked)
@@ -67,7 +72,7 @@ class Guard:
 
 
 def _hosts(cluster: Mapping[str, Any]) -> dict[str, Seen]:
-    return {host["hostname"]: _seen(host) for host in cluster.get("host_statuses", ()) if host.get("hostname")}
+    return {host.get("hostname", ""): _seen(host) for host in cluster.get("host_statuses", ())}
 
 
 def _seen(host: Mapping[str, Any]) -> Seen:

@@ -25,21 +25,55 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """When a pool's instances are restarted, one after the other."""
+
+    cron: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """How a sick instance is restarted."""
+
+    tries: int
+    """Restarts in a row that do not help, after which it is left alone."""
+    pause: float
+    """Before the second restart; twice as long before each further one."""
+    longest: float
+    """The longest pause, and how long an instance has to be well for its restarts to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """N instances of one engine, which are one cluster to Envoy."""
 
     name: str
     cluster: str
-    slots: int
-    """Requests that one instance works on at a time."""
+    queue: str
+    """The cluster of Envoy's in which requests wait for a slot of the pool."""
+    slots: int | None
+    """Requests that one instance works on at a time; None where they are not counted."""
     drain: float
     """How long an instance that is taken out of rotation may finish the work it has."""
+    stop: float
+    """How long it has after that, once it is told to stop."""
     startup: float
     """How long after its start an instance may take until Docker calls it healthy."""
+    restart: Restart | None
+    heal: Heal | None
     instances: tuple[Instance, ...]
 
     def instance(self, name: str) -> Instance | None:
         return next((instance for instance in self.instances if instance.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A Docker host, and the proxy through which it is reached."""
+
+    name: str
+    proxy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +82,7 @@ class Fleet:
 
     stack: str
     pools: tuple[Pool, ...]
+    hosts: tuple[Host, ...]
 
     def pool(self, name: str) -> Pool | None:
         return next((pool for pool in self.pools if pool.name == name), None)
@@ -56,7 +91,7 @@ class Fleet:
         return next((pool for pool in self.pools if pool.instance(instance)), None)
 
 
-NOTHING = Fleet("", ())
+NOTHING = Fleet("", (), ())
 
 
 class BadFileError(Exception):
@@ -67,8 +102,12 @@ def read_fleet(text: str) -> Fleet:
     """Raises BadFileError."""
     try:
         raw = json.loads(text)
-        fleet = Fleet(raw["stack"], tuple(_pool(pool) for pool in raw["pools"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        fleet = Fleet(
+            stack=raw["stack"],
+            pools=tuple(_pool(pool) for pool in raw["pools"]),
+            hosts=tuple(Host(**host) for host in raw["hosts"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
         raise BadFileError(f"{type(error).__name__}: {error}") from error
     names = [instance.name for pool in fleet.pools for instance in pool.instances]
     if len(set(names)) < len(names):
@@ -77,12 +116,17 @@ def read_fleet(text: str) -> Fleet:
 
 
 def _pool(raw: Mapping[str, Any]) -> Pool:
+    restart, heal = raw["restart"], raw["heal"]
     return Pool(
         name=_file_name(raw["name"]),
         cluster=raw["cluster"],
-        slots=int(raw["slots"]),
+        queue=raw["queue"],
+        slots=raw["slots"],
         drain=float(raw["drain"]),
+        stop=float(raw["stop"]),
         startup=float(raw["startup"]),
+        restart=Restart(**restart) if restart else None,
+        heal=Heal(**heal) if heal else None,
         instances=tuple(
             Instance(each["name"], each["address"], int(each["port"]), each["host"]) for each in raw["instances"]
         ),

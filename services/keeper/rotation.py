@@ -21,8 +21,8 @@ _LOG = logging.getLogger("keeper.rotation")
 
 ENDPOINTS = "endpoints"
 CONFIG = "config"
-PASSED_ON = ("clusters.json", "front.json", "inner.json", "listeners.json")
-"""In this order: a route to a cluster that is not there yet would answer 503."""
+PASSED_ON = ("clusters.json", "inner.json", "front.json", "listeners.json")
+"""In this order, each after those that it refers to: a route to a cluster that is not there yet would answer 503."""
 
 _TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 

@@ -21,6 +21,8 @@ class Settings:
     """The folder shared with Envoy: its admin socket, and all that it reads."""
     control: Path = Path("/tmp/keeper.sock")  # noqa: S108 - the container's own, which no one else mounts
     """The socket on which `python3 -m keeper drain` asks."""
+    token: Path | None = None
+    """The file of the token that Docker's socket proxies want; None where they want none."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -34,6 +36,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         files=read("KEEPER_FILES", default.files, Path, "a folder"),
         run=read("KEEPER_RUN", default.run, Path, "a folder"),
         control=read("KEEPER_CONTROL", default.control, Path, "a path for a socket"),
+        token=read("KEEPER_TOKEN", default.token, Path, "a file"),
     )
     reader.finish()
     return settings

@@ -68,6 +68,11 @@ class Turns:
         """The instances that are out of rotation."""
         return frozenset(lease.instance for lease in self._leases.values())
 
+    @property
+    def all(self) -> tuple[Lease, ...]:
+        """Every lease."""
+        return tuple(self._leases.values())
+
     def lease(self, pool: str) -> Lease | None:
         return self._leases.get(pool)
 
