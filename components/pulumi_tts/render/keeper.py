@@ -8,7 +8,14 @@ from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan
 
 def pools_file(guard: GuardPlan, stack: str) -> str:
     """The file of all pools of a guard; times in seconds."""
-    return json.dumps({"stack": stack, "pools": [_pool(pool) for pool in guard.pools]}, indent=1)
+    return json.dumps(
+        {
+            "stack": stack,
+            "pools": [_pool(pool) for pool in guard.pools],
+            "hosts": [{"name": "local", "proxy": f"http://{stack}-socket-proxy:2375"}],
+        },
+        indent=1,
+    )
 
 
 def _pool(pool: PoolGuardPlan) -> dict[str, Any]:
@@ -16,6 +23,10 @@ def _pool(pool: PoolGuardPlan) -> dict[str, Any]:
         "name": pool.name,
         "cluster": pool.name,
         "slots": pool.slots,
+        "queue": pool.queue,
+        "stop": 30,
+        "restart": None,
+        "heal": None,
         "drain": pool.drain,
         "startup": pool.startup,
         "instances": [
