@@ -56,6 +56,8 @@ class RouteArgs(TypedDict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: NotRequired[dict[str, str]]
     """Headers added to every answer."""
+    request_headers: NotRequired[dict[str, str]]
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
 
 class TraefikEdgeArgs(TypedDict):

@@ -111,5 +111,6 @@ def _route_args(route: Route) -> dict[str, Any]:
         "service": route.service,
         "kind": route.kind.value,
         "headers": dict(route.headers),
+        "request_headers": dict(route.request_headers),
         **({"health": health} if health else {}),
     }

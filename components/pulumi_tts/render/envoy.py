@@ -25,7 +25,7 @@ from pulumi_tts.plan.guard import (
 )
 
 INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
-"""Says in an answer which instance gave it; the edge takes it away."""
+"""Says in an answer which instance gave it, for logs and for people who report what went wrong."""
 RETRY_AFTER = "5"
 """Seconds after which a client that found no slot, or no instance, may come again."""
 
