@@ -76,6 +76,9 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
         str(guard.drain),
         "--drain-strategy",
         "immediate",
+        # Of the access log: a line is there when somebody looks for it.
+        "--file-flush-interval-msec",
+        "1000",
         "--log-format",
         '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","logger":"%n","message":"%j"}',
     )
