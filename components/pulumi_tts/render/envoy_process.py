@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from pulumi_tts.render.envoy import OWN_PORT
 
-
 _ASK = f"""
 ask() {{
   exec 3<>/dev/tcp/127.0.0.1/{OWN_PORT} || return

@@ -119,6 +119,8 @@ def _route_middlewares(route: Route) -> Tree:
         }
     if route.strip:
         own[f"{route.name}-strip"] = {"stripPrefix": {"prefixes": [route.prefix]}}
+    if route.request_headers:
+        own[f"{route.name}-request"] = {"headers": {"customRequestHeaders": dict(route.request_headers)}}
     if len(route.upstreams) > 1:
         # Traefik retries only while no byte has reached an upstream, so nothing is spoken twice.
         own[f"{route.name}-retry"] = {
@@ -134,6 +136,7 @@ def _router(route: Route, middlewares: Tree) -> Tree:
         f"{route.name}-headers",
         f"{route.name}-slash",
         f"{route.name}-strip",
+        f"{route.name}-request",
         f"{route.name}-retry",
     ]
     used = [name for name in chain if name in middlewares]
