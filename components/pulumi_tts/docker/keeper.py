@@ -35,9 +35,7 @@ class KeeperContainer:
         parent: pulumi.Resource,
     ) -> None:
         """``pools`` are what the guarded pools' resources are called, ``volumes`` what it shares with Envoy."""
-        proxy = SocketProxy(
-            keeper_proxy(stack, (), at), stack=stack, image=envoy, at=at, parent=parent, pools=pools
-        )
+        proxy = SocketProxy(keeper_proxy(stack, (), at), stack=stack, image=envoy, at=at, parent=parent, pools=pools)
         container = docker.Container(
             plan.name,
             name=plan.name,

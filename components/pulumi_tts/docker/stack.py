@@ -105,9 +105,7 @@ class SpeechStack(pulumi.ComponentResource):
         )
         self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
 
-    def _guard(
-        self, plan: StackPlan, network: pulumi.Input[str], opts: pulumi.ResourceOptions
-    ) -> EnvoyGuard | None:
+    def _guard(self, plan: StackPlan, network: pulumi.Input[str], opts: pulumi.ResourceOptions) -> EnvoyGuard | None:
         if not plan.guard:
             return None
         args: EnvoyGuardArgs = {

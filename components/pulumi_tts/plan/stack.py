@@ -11,8 +11,9 @@ from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
-from pulumi_tts.plan.guard import GuardPlan, by_way_of, plan_guard
+from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
+from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
@@ -80,12 +81,20 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
         edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
         pools=pools,
         placement=placement,
-        guard=plan_guard(stack.guard, guard_name(name), keeper_name(name), guarded, local_images) if guarded else None,
+        guard=_guard(stack, name, guarded, local_images),
     )
     problems = list(_long_names(plan))
     if problems:
         raise ConfigError(problems)
     return plan
+
+
+def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
+    """Absent where there is nothing to guard."""
+    if not pools:
+        return None
+    keeper = plan_keeper(stack.keeper, keeper_name(name), local_images)
+    return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:
