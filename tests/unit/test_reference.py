@@ -12,6 +12,7 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.keeper import Heal, Keeper, Restart
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
 from pulumi_tts.config.profile import Health, Overrides, Profile, Weights
@@ -59,6 +60,9 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Pin, [("pools", 2, "pins", 0)]),
         (Edge, [("edge",)]),
         (Dashboard, [("edge", "dashboard")]),
+        (Keeper, [("keeper",)]),
+        (Restart, [("pools", 0, "restart"), ("pools", 1, "restart")]),
+        (Heal, [("pools", 0, "heal")]),
         (Routes, [("pools", 0, "routes"), ("pools", 1, "routes")]),
         (Health, [("pools", 2, "engine", "health")]),
         (Weights, [("pools", 2, "engine", "weights")]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -73,17 +74,9 @@ class EnvoyGuard(pulumi.ComponentResource):
         pools = pulumi.Output.from_input([] if given else args.get("pools", []))
         guarded = pools.apply(lambda pools: given or replace(plan, pools=tuple(_guarded(pools))))
         image = image_on_host(f"{name}-image", plan.image, self)
-        live = LiveFiles(
-            f"{name}-files",
-            stack,
-            {
-                "clusters.json": guarded.apply(envoy.clusters_file),
-                "listeners.json": guarded.apply(envoy.listeners_file),
-                "pools.json": guarded.apply(lambda guard: keeper.pools_file(guard, stack)),
-            },
-            image,
-            self,
-        )
+        files = {file: guarded.apply(partial(_rendered, file)) for file in envoy.files(plan)}
+        files["pools.json"] = guarded.apply(partial(keeper.pools_file, stack=stack))
+        live = LiveFiles(f"{name}-files", stack, files, image, self)
         run = docker.Volume(
             f"{name}-run",
             name=f"{name}-run",
@@ -96,8 +89,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
             docker.ContainerVolumeArgs(container_path=RUN, volume_name=run.name),
         ]
-        # Envoy waits for what the keeper makes of the files.
-        KeeperContainer(
+        kept = KeeperContainer(
             plan.keeper,
             guarded.apply(_resource_names),
             stack=stack,
@@ -108,7 +100,8 @@ class EnvoyGuard(pulumi.ComponentResource):
             after=[live.courier],
             parent=self,
         )
-        self._envoy(plan, image, volumes, stack=stack, network=args["network"], at=at, after=[live.courier])
+        # Envoy starts with what the keeper has made of the files.
+        self._envoy(plan, image, volumes, stack=stack, network=args["network"], at=at, after=[kept.container])
         self.routes = pools.apply(lambda pools: [route for pool in pools for route in _routes(pool, plan)])
         self.register_outputs({"routes": self.routes})
 
@@ -123,7 +116,7 @@ class EnvoyGuard(pulumi.ComponentResource):
         at: str,
         after: list[pulumi.Resource],
     ) -> None:
-        start = envoy_process.command(f"{RUN}/config/listeners.json", plan.drain, envoy.arguments(plan))
+        start = envoy_process.command(f"{RUN}/config/listeners.json", plan.drain, envoy.static_arguments(plan))
         container = docker.Container(
             plan.name,
             name=plan.name,
@@ -157,6 +150,10 @@ def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
     local = local_images(args.get("images"))
     kept: Keeper = load_part(Keeper, args.get("keeper", {}), "keeper")
     return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", local), name, [], local)
+
+
+def _rendered(file: str, guard: GuardPlan) -> str:
+    return envoy.files(guard)[file]
 
 
 def _resource_names(guard: GuardPlan) -> list[str]:

@@ -36,7 +36,7 @@ class KeeperContainer:
     ) -> None:
         """``pools`` are what the guarded pools' resources are called, ``volumes`` what it shares with Envoy."""
         proxy = SocketProxy(keeper_proxy(stack, (), at), stack=stack, image=envoy, at=at, parent=parent, pools=pools)
-        container = docker.Container(
+        self.container = docker.Container(
             plan.name,
             name=plan.name,
             image=image_on_host(f"{plan.name}-image", plan.image, parent),
@@ -61,6 +61,6 @@ class KeeperContainer:
             **hardened(stack, "keeper", plan.memory),
             opts=container_options(parent, after=after),
         )
-        limit_pids(container, at, _PIDS)
+        limit_pids(self.container, at, _PIDS)
         # By this, an instance that is to be replaced is drained first.
         rolling_updates().keepers.add(Keeper(at, plan.name))

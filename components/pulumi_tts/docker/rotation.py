@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pulumi
 
@@ -52,7 +52,7 @@ class Keeper:
         code, output = client(self.at).containers.get(self.container).exec_run([*_COMMAND, *words])
         if code == _UNKNOWN:
             return None
-        said = output.decode(errors="replace").strip()
+        said = cast("bytes", output).decode(errors="replace").strip()
         if code != 0:
             raise ValueError(f"it answered with status {code}: {said[-300:]}")
         answer: Mapping[str, Any] = json.loads(said.splitlines()[-1])

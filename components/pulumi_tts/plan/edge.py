@@ -62,7 +62,7 @@ def dashboard_route(dashboard: DashboardPlan) -> Route:
     return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
 
 
-def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, keeper: str | None = None) -> EdgePlan:
+def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None) -> EdgePlan:
     """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers."""
     return EdgePlan(
         name=name,

@@ -74,14 +74,16 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
     pools = tuple(
         plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
     )
-    guarded = [pool.guard for pool in pools if pool.guard]
+    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
     plan = StackPlan(
         name=name,
         docker=stack.hosts[0].docker,
-        edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
+        edge=plan_edge(
+            stack.edge, edge_name(name), stack.domain, local_images, keeper=guard.keeper.url if guard else None
+        ),
         pools=pools,
         placement=placement,
-        guard=_guard(stack, name, guarded, local_images),
+        guard=guard,
     )
     problems = list(_long_names(plan))
     if problems:

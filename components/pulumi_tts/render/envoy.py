@@ -34,6 +34,9 @@ _INNER = "guard_inner"
 _ADMIN = "guard_admin"
 _FRONT_ROUTES, _INNER_ROUTES = "front", "inner"
 
+OWN_PORT = 9901
+"""On the container's own loopback: the admin interface, for the scripts in it that ask whether Envoy is ready."""
+
 _UNLIMITED = 100_000
 """In place of Envoy's own limits, 1 024 connections and requests and 3 retries, which suit no pool."""
 _UI_CONNECTIONS = 1024
@@ -48,14 +51,13 @@ Tree = dict[str, Any]
 class Layout:
     """Where Envoy finds and puts things; tests have other places."""
 
-    files: str = "/files/current"
-    """The files below, moved into place."""
     run: str = "/run/guard"
-    """`admin.sock`; `endpoints/<pool>.json`, which the keeper writes; and `clusters.json`, which it copies from
-    ``files`` once every pool has its endpoints: Envoy refuses a cluster whose endpoints are not there, for good."""
+    """What Envoy and the keeper share: `admin.sock`; `config/`, into which the keeper moves the files below; and
+    `endpoints/<pool>.json`, which it writes before: Envoy refuses, for good, what names a file that is not there."""
     address: str = "0.0.0.0"  # noqa: S104  within its container
     port: int = PORT
     status_port: int = STATUS_PORT
+    own_port: int = OWN_PORT
 
 
 IN_CONTAINER = Layout()
@@ -80,15 +82,15 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
 
 
 def files(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> dict[str, str]:
-    """The files that Envoy watches, by name.
+    """The files that Envoy watches, by name, each after those that it refers to.
 
-    Routes are a file of their own: a changed listener would close, after a while, every stream that came through it.
+    Routes are files of their own: a changed listener would close, after a while, every stream that came through it.
     """
     return {
         "clusters.json": _resources(_clusters(guard, layout)),
-        "listeners.json": _resources(_listeners(layout)),
-        f"{_FRONT_ROUTES}.json": _resources([_front_table(guard)]),
         f"{_INNER_ROUTES}.json": _resources([_inner_table(guard)]),
+        f"{_FRONT_ROUTES}.json": _resources([_front_table(guard)]),
+        "listeners.json": _resources(_listeners(layout)),
     }
 
 
@@ -99,8 +101,8 @@ def bootstrap(guard: GuardPlan, layout: Layout) -> Tree:
         # A socket that only the guard and the keeper have: no engine can reach it.
         "admin": {"address": {"pipe": {"path": f"{layout.run}/admin.sock", "mode": 0o600}}},
         "dynamic_resources": {
-            "cds_config": _watched(f"{layout.run}/clusters.json"),
-            "lds_config": _watched(f"{layout.files}/listeners.json"),
+            "cds_config": _watched(f"{layout.run}/config/clusters.json"),
+            "lds_config": _watched(f"{layout.run}/config/listeners.json"),
         },
         "bootstrap_extensions": [
             _extension("envoy.bootstrap.internal_listener", "bootstrap.internal_listener.v3.InternalListener")
@@ -147,7 +149,8 @@ def _overload(memory: int) -> Tree:
 
 
 def _listeners(layout: Layout) -> Iterator[Tree]:
-    yield _listener("guard", _address(layout.address, layout.port), _front_manager(layout))
+    # "Inbound" is what Envoy stops to listen for when it is asked to drain.
+    yield _listener("guard", _address(layout.address, layout.port), _front_manager(layout), traffic_direction="INBOUND")
     yield {
         **_typed("config.listener.v3.Listener"),
         "name": _INNER,
@@ -155,14 +158,16 @@ def _listeners(layout: Layout) -> Iterator[Tree]:
         "filter_chains": [_chain(_inner_manager(layout))],
     }
     yield _listener("status", _address(layout.address, layout.status_port), _status_manager())
+    yield _listener("own", _address("127.0.0.1", layout.own_port), _admin_manager("own", [{"prefix": "/"}], []))
 
 
-def _listener(name: str, address: Tree, manager: Tree) -> Tree:
+def _listener(name: str, address: Tree, manager: Tree, **more: Any) -> Tree:
     return {
         **_typed("config.listener.v3.Listener"),
         "name": name,
         "address": address,
         "filter_chains": [_chain(manager)],
+        **more,
     }
 
 
@@ -174,7 +179,7 @@ def _chain(manager: Tree) -> Tree:
 
 def _front_manager(layout: Layout) -> Tree:
     return {
-        "stat_prefix": "front",
+        "stat_prefix": "guard",
         "codec_type": "HTTP1",
         "rds": _route_file(_FRONT_ROUTES, layout),
         # The edge says who the client is.
@@ -206,6 +211,7 @@ def _inner_manager(layout: Layout) -> Tree:
         "generate_request_id": False,
         "preserve_external_request_id": True,
         "skip_xff_append": True,
+        "common_http_protocol_options": {"idle_timeout": "0s"},
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": "0s",
         "http_filters": [_session(), _router()],
@@ -216,7 +222,6 @@ def _inner_manager(layout: Layout) -> Tree:
 
 def _status_manager() -> Tree:
     """`/ready` and `/stats/prometheus` for whoever is on the guard's network, a few times a second; nothing else."""
-    paths = ("/ready", "/stats/prometheus")
     limit = _extension(
         "envoy.filters.http.local_ratelimit",
         "filters.http.local_ratelimit.v3.LocalRateLimit",
@@ -226,28 +231,20 @@ def _status_manager() -> Tree:
         filter_enabled={"default_value": {"numerator": 100}},
         filter_enforced={"default_value": {"numerator": 100}},
     )
+    reading = [{"name": ":method", "string_match": {"exact": "GET"}}]
+    matches = [{"path": path, "headers": reading} for path in ("/ready", "/stats/prometheus")]
+    return _admin_manager("status", matches, [limit])
+
+
+def _admin_manager(name: str, matches: list[Tree], filters: list[Tree]) -> Tree:
+    routes = [{"match": match, "route": {"cluster": _ADMIN, "timeout": "5s"}} for match in matches]
     return {
-        "stat_prefix": "status",
+        "stat_prefix": name,
         "route_config": {
-            "virtual_hosts": [
-                {
-                    "name": "status",
-                    "domains": ["*"],
-                    "routes": [
-                        {
-                            "match": {
-                                "path": path,
-                                "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
-                            },
-                            "route": {"cluster": _ADMIN, "timeout": "5s"},
-                        }
-                        for path in paths
-                    ],
-                }
-            ],
+            "virtual_hosts": [{"name": name, "domains": ["*"], "routes": routes}],
             "validate_clusters": False,
         },
-        "http_filters": [limit, _router()],
+        "http_filters": [*filters, _router()],
     }
 
 
@@ -331,7 +328,7 @@ def _access_log() -> Tree:
 
 
 def _route_file(name: str, layout: Layout) -> Tree:
-    return {"route_config_name": name, "config_source": _watched(f"{layout.files}/{name}.json")}
+    return {"route_config_name": name, "config_source": _watched(f"{layout.run}/config/{name}.json")}
 
 
 def _front_table(guard: GuardPlan) -> Tree:
@@ -500,7 +497,9 @@ def _queue(pool: PoolGuardPlan) -> Tree:
             queue_of(pool), {"envoy_internal_address": {"server_listener_name": _INNER, "endpoint_id": pool.name}}
         ),
         "circuit_breakers": {"thresholds": [_limits(connections=slots, pending=pool.queue or _UNLIMITED)]},
-        # These connections stay within the process: kept for ever, a request is never told that it waits for one.
+        # These connections stay within the process. One that is still being made counts as a request that waits, so
+        # they are made ahead, and kept for ever.
+        "preconnect_policy": {"per_upstream_preconnect_ratio": 3.0},
         **_http(idle_timeout="0s"),
     }
 

@@ -5,12 +5,11 @@ In bash, which both the official image and ours have, and which is the only clie
 
 from collections.abc import Sequence
 
-ADMIN_PORT = 9901
-"""On the container's own loopback: Envoy's admin interface, for these scripts alone."""
+from pulumi_tts.render.envoy import OWN_PORT
 
 _ASK = f"""
 ask() {{
-  exec 3<>/dev/tcp/127.0.0.1/{ADMIN_PORT} || return
+  exec 3<>/dev/tcp/127.0.0.1/{OWN_PORT} || return
   printf '%s HTTP/1.1\\r\\nHost: guard\\r\\nConnection: close\\r\\n\\r\\n' "$1" >&3
   timeout 2 cat <&3
   exec 3<&-
@@ -31,7 +30,7 @@ gently() {
   trap '' TERM INT
   ask 'POST /drain_listeners?inboundonly' >/dev/null
   for ((step = 0; step < grace * 5; step++)); do
-    case $(ask 'GET /stats?filter=^http[.]guard[.]downstream_rq_active$') in *': 0'* | '') break ;; esac
+    case $(ask 'GET /stats?filter=^http[.]guard[.]downstream_rq_active$') in *'active: 0'* | '') break ;; esac
     sleep 0.2
   done
   kill $envoy
