@@ -144,6 +144,7 @@ def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
         "url": "http://dashboard.localhost:8080/dashboard/",
         "user": "admin",
         "password": "generated",
+        "keeper": "http://dashboard.localhost:8080/keeper/",
     }
 
 

@@ -13,6 +13,7 @@ from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
 from pulumi_tts.config.guard import Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.keeper import Heal, Keeper, Restart
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
 from pulumi_tts.config.profile import Health, Overrides, Profile, Weights
@@ -67,6 +68,9 @@ def test_the_committed_schema_is_the_configs() -> None:
         (CanaryHeader, [("pools", 0, "guard", "canary", "header")]),
         (Edge, [("edge",)]),
         (Dashboard, [("edge", "dashboard")]),
+        (Keeper, [("keeper",)]),
+        (Restart, [("pools", 0, "restart"), ("pools", 2, "restart")]),
+        (Heal, [("pools", 0, "heal")]),
         (Routes, [("pools", 0, "routes"), ("pools", 2, "routes")]),
         (Health, [("pools", 3, "engine", "health")]),
         (Weights, [("pools", 3, "engine", "weights")]),

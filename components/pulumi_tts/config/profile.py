@@ -77,6 +77,11 @@ class Health(Strict):
     """Whether `path` answers within a moment however busy the engine is, so that the guard may ask often and give up
     early. Default: no, the guard is then as patient as the container's own check."""
 
+    @property
+    def longest_start(self) -> int:
+        """How long after its start, in seconds, Docker may take to call an instance healthy or unhealthy."""
+        return self.startup + self.retries * (self.interval + self.timeout)
+
 
 class Weights(Strict):
     """The model that an engine loads, pinned: it reaches the image's build, the command, and clients.

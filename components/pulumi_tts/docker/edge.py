@@ -80,6 +80,9 @@ class TraefikEdgeArgs(TypedDict):
     """The dashboard's password. Default: a generated one."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
+    keeper: NotRequired[str]
+    """Where the page of a guard's keeper answers, as `http://NAME-keeper:8000`: it is then at `/keeper/` on the
+    dashboard's host, behind its login. Default: nowhere."""
     after: NotRequired[Any]
     """In Python only: an EnvoyGuard that is there before the edge is, and goes after it."""
     plan: NotRequired[Any]
@@ -173,7 +176,7 @@ class TraefikEdge(pulumi.ComponentResource):
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
-    return plan_edge(edge, name, domain, local_images(args.get("images")))
+    return plan_edge(edge, name, domain, local_images(args.get("images")), keeper=args.get("keeper"))
 
 
 def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:

@@ -9,6 +9,7 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import load_part
 from pulumi_tts.config.guard import Guard
+from pulumi_tts.config.keeper import Keeper
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.files import MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
@@ -17,6 +18,7 @@ from pulumi_tts.docker.keeper import KeeperContainer
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_args, route_of
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
+from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.render import envoy, envoy_process, keeper
 
 RUN = "/run/guard"
@@ -38,6 +40,8 @@ class EnvoyGuardArgs(TypedDict):
     """The pools to guard: what `TtsPool.guarded` gives."""
     guard: NotRequired[dict[str, Any]]
     """The guard as under `guard:` in docs/config.yaml."""
+    keeper: NotRequired[dict[str, Any]]
+    """The keeper as under `keeper:` in docs/config.yaml."""
     images: NotRequired[str]
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
@@ -45,7 +49,8 @@ class EnvoyGuardArgs(TypedDict):
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the guard's resource name."""
     plan: NotRequired[Any]
-    """In Python only: a GuardPlan, where SpeechStack has planned everything; `pools` and `guard` are then not read."""
+    """In Python only: a GuardPlan, where SpeechStack has planned everything; `pools`, `guard` and `keeper` are then not
+    read."""
 
 
 class EnvoyGuard(pulumi.ComponentResource):
@@ -54,7 +59,7 @@ class EnvoyGuard(pulumi.ComponentResource):
     It sends each request to an instance that is healthy and has a slot free, and to another one where the first did
     not take it. Pools, their instances and limits are files: changing them restarts nothing.
 
-    Raises ConfigError if `guard` is not right.
+    Raises ConfigError if `guard` or `keeper` is not right.
     """
 
     routes: pulumi.Output[list[Any]]
@@ -141,7 +146,9 @@ class EnvoyGuard(pulumi.ComponentResource):
 
 def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
     guard: Guard = load_part(Guard, args.get("guard", {}), "guard")
-    return plan_guard(guard, name, f"{name}-keeper", [], local_images(args.get("images")))
+    local = local_images(args.get("images"))
+    kept: Keeper = load_part(Keeper, args.get("keeper", {}), "keeper")
+    return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", local), name, [], local)
 
 
 def _rendered(file: str, guard: GuardPlan) -> str:

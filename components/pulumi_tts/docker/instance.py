@@ -59,7 +59,7 @@ class TtsInstance(pulumi.ComponentResource):
                 start_period=duration(health.startup),
             ),
             wait=True,
-            wait_timeout=health.startup + health.retries * (health.interval + health.timeout),
+            wait_timeout=health.longest_start,
             restart="unless-stopped",
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,

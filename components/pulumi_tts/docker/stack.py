@@ -41,7 +41,7 @@ class SpeechStack(pulumi.ComponentResource):
     pools: pulumi.Output[dict[str, Any]]
     """Each pool by name: its `url`, its `instances` (a list of URLs) and its `engine`."""
     dashboard: pulumi.Output[dict[str, Any]]
-    """The dashboard's `url`, `user` and `password`; empty without one."""
+    """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         config = load_stack(args["config"])
@@ -99,7 +99,12 @@ class SpeechStack(pulumi.ComponentResource):
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
         self.dashboard = pulumi.Output.from_input(
-            {"url": edge.dashboard_url, "user": edge.dashboard_user, "password": edge.dashboard_password}
+            {
+                "url": edge.dashboard_url,
+                "keeper": plan.edge.dashboard.keeper_url,
+                "user": edge.dashboard_user,
+                "password": edge.dashboard_password,
+            }
             if plan.edge.dashboard
             else {}
         )

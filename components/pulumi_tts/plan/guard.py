@@ -8,7 +8,7 @@ from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Kind
 from pulumi_tts.plan.images import Image, envoy_image
-from pulumi_tts.plan.keeper import KeeperPlan, plan_keeper
+from pulumi_tts.plan.keeper import CarePlan, KeeperPlan, plan_care
 from pulumi_tts.plan.routes import Route
 
 __all__ = [
@@ -113,10 +113,9 @@ class PoolGuardPlan:
     retries: int
     deadlines: DeadlinesPlan
     drain: int
-    startup: int
-    """How long an instance may take to load."""
     upload: int
     canary: CanaryPlan | None
+    care: CarePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +136,14 @@ class GuardPlan:
         return f"http://{self.name}:{PORT}"
 
 
-def plan_guard(guard: Guard, name: str, keeper: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan:
-    """What follows from the guard's config; ``name`` and ``keeper`` are what its containers are called."""
+def plan_guard(
+    guard: Guard, keeper: KeeperPlan, name: str, pools: Sequence[PoolGuardPlan], local_images: bool
+) -> GuardPlan:
+    """What follows from the guard's config; ``name`` is its container's."""
     plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
-        keeper=plan_keeper(keeper, local_images),
+        keeper=keeper,
         pools=(),
         memory=guard.memory,
         drain=guard.drain,
@@ -192,9 +193,9 @@ def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedI
         retries=guard.retries,
         deadlines=_deadlines(guard.deadlines, profile.kind),
         drain=guard.drain,
-        startup=profile.health.startup,
         upload=guard.upload,
         canary=_canary(guard.canary) if guard.canary else None,
+        care=plan_care(pool),
     )
 
 

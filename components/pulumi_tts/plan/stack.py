@@ -11,8 +11,9 @@ from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
-from pulumi_tts.plan.guard import GuardPlan, by_way_of, plan_guard
+from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
+from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
@@ -73,19 +74,29 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
     pools = tuple(
         plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
     )
-    guarded = [pool.guard for pool in pools if pool.guard]
+    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
     plan = StackPlan(
         name=name,
         docker=stack.hosts[0].docker,
-        edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
+        edge=plan_edge(
+            stack.edge, edge_name(name), stack.domain, local_images, keeper=guard.keeper.url if guard else None
+        ),
         pools=pools,
         placement=placement,
-        guard=plan_guard(stack.guard, guard_name(name), keeper_name(name), guarded, local_images) if guarded else None,
+        guard=guard,
     )
     problems = list(_long_names(plan))
     if problems:
         raise ConfigError(problems)
     return plan
+
+
+def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
+    """Absent where there is nothing to guard."""
+    if not pools:
+        return None
+    keeper = plan_keeper(stack.keeper, keeper_name(name), local_images)
+    return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:

@@ -369,7 +369,7 @@ def _front_routes(pool: PoolGuardPlan, pools: dict[str, PoolGuardPlan]) -> Itera
 def _to(pool: PoolGuardPlan, chosen: PoolGuardPlan, *conditions: Tree) -> Tree:
     """Requests for a pool that meet conditions, to this version of it."""
     return {
-        **_front_route(pool, {"cluster": _queue_of(chosen)}, *conditions),
+        **_front_route(pool, {"cluster": queue_of(chosen)}, *conditions),
         "request_headers_to_add": [_for_pool(chosen)],
     }
 
@@ -378,7 +378,7 @@ def _shared(pool: PoolGuardPlan, other: PoolGuardPlan, percent: int) -> Tree:
     """The rest, by weight."""
     parts = [(other, percent), (pool, 100 - percent)]
     clusters = [
-        {"name": _queue_of(chosen), "weight": weight, "request_headers_to_add": [_for_pool(chosen)]}
+        {"name": queue_of(chosen), "weight": weight, "request_headers_to_add": [_for_pool(chosen)]}
         for chosen, weight in parts
         if weight
     ]
@@ -484,7 +484,8 @@ def _clusters(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
         yield _pool(pool, layout)
 
 
-def _queue_of(pool: PoolGuardPlan) -> str:
+def queue_of(pool: PoolGuardPlan) -> str:
+    """The cluster in which requests wait for a slot of a pool."""
     return f"queue_{pool.name}"
 
 
@@ -493,10 +494,10 @@ def _queue(pool: PoolGuardPlan) -> Tree:
     slots = pool.slots * max(1, len(pool.instances)) if pool.slots else _UNLIMITED
     return {
         **_typed("config.cluster.v3.Cluster"),
-        "name": _queue_of(pool),
+        "name": queue_of(pool),
         "type": "STATIC",
         "load_assignment": _assignment(
-            _queue_of(pool), {"envoy_internal_address": {"server_listener_name": _INNER, "endpoint_id": pool.name}}
+            queue_of(pool), {"envoy_internal_address": {"server_listener_name": _INNER, "endpoint_id": pool.name}}
         ),
         "circuit_breakers": {"thresholds": [_limits(connections=slots, pending=pool.queue or _UNLIMITED)]},
         # These connections stay within the process. One that is still being made counts as a request that waits, so
