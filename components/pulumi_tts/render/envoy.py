@@ -518,6 +518,8 @@ def _pool(pool: PoolGuardPlan, layout: Layout) -> Tree:
         "common_lb_config": {
             # With half of the instances down, Envoy would otherwise send to dead ones too.
             "healthy_panic_threshold": {"value": 0},
+            # Envoy's own is a second, in which the next instance that dies after one that did still gets requests.
+            "update_merge_window": "0s",
             # A session that has begun may go on while its instance drains.
             "override_host_status": {"statuses": ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"]},
         },
