@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.config import ConfigError, Problem, WrittenRoute, load_part
+from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.docker.endpoint import endpoint
@@ -15,7 +15,8 @@ from pulumi_tts.docker.hardening import container_options, hardened, network_lab
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
-from pulumi_tts.plan import EdgePlan, Route, plan_edge, route_from
+from pulumi_tts.docker.routes import route_of
+from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import traefik
@@ -56,6 +57,8 @@ class RouteArgs(TypedDict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: NotRequired[dict[str, str]]
     """Headers added to every answer."""
+    request_headers: NotRequired[dict[str, str]]
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
 
 class TraefikEdgeArgs(TypedDict):
@@ -77,6 +80,11 @@ class TraefikEdgeArgs(TypedDict):
     """The dashboard's password. Default: a generated one."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
+    keeper: NotRequired[str]
+    """Where the page of a guard's keeper answers, as `http://NAME-keeper:8000`: it is then at `/keeper/` on the
+    dashboard's host, behind its login. Default: nowhere."""
+    after: NotRequired[Any]
+    """In Python only: an EnvoyGuard that is there before the edge is, and goes after it."""
     plan: NotRequired[Any]
     """In Python only: an EdgePlan, where SpeechStack has planned everything; `edge` is then not read."""
 
@@ -132,9 +140,8 @@ class TraefikEdge(pulumi.ComponentResource):
             labels=network_labels(self._stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        options = container_options(self)
         # The first files are in place before Traefik looks, so its first answers are not 404.
-        options.depends_on = [live.courier]
+        options = container_options(self, after=[live.courier, *([args["after"]] if "after" in args else [])])
         edge = docker.Container(
             name,
             name=plan.name,
@@ -169,20 +176,18 @@ class TraefikEdge(pulumi.ComponentResource):
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
-    return plan_edge(edge, name, domain, local_images(args.get("images")))
+    return plan_edge(edge, name, domain, local_images(args.get("images")), keeper=args.get("keeper"))
 
 
 def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
     def render(given: Iterable[Any]) -> str:
-        planned = [route if isinstance(route, Route) else _checked(at, route) for at, route in enumerate(given)]
+        planned = [
+            route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
+        ]
         _refuse_conflicts(planned, plan)
         return traefik.routes_file(planned, plan)
 
     return pulumi.Output.from_input(routes).apply(render)
-
-
-def _checked(at: int, written: Any) -> Route:
-    return route_from(load_part(WrittenRoute, written, f"routes[{at}]"))
 
 
 def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:

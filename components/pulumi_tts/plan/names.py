@@ -21,6 +21,26 @@ def edge_name(stack: str) -> str:
     return f"{stack}-edge"
 
 
+def guard_name(stack: str) -> str:
+    """The guard's container."""
+    return f"{stack}-guard"
+
+
+def keeper_name(stack: str) -> str:
+    """The keeper's container."""
+    return f"{stack}-keeper"
+
+
 def pool_name(stack: str, pool: str) -> str:
     """What a pool's resources are called in a stack."""
     return f"{stack}-{pool}"
+
+
+def discovery_name(edge: str) -> str:
+    """What watches for containers that ask to be admitted to an edge."""
+    return f"{edge}-discovery"
+
+
+def socket_proxy_name(client: str) -> str:
+    """The proxy through which its client, or a stack's keeper, asks Docker."""
+    return f"{client}-socket-proxy"
