@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pulumi_tts.config.fields import (
     HeaderName,
@@ -16,6 +16,17 @@ from pulumi_tts.config.fields import (
     UrlPath,
     refused,
 )
+
+_LARGEST_UPLOAD = 2048  # MiB; Envoy's own bound is 4 GiB less a byte
+
+
+def _upload(value: int) -> int:
+    if value > _LARGEST_UPLOAD:
+        raise refused("is more than the guard can hold of one request", "Use at most 2g")
+    return value
+
+
+Upload = Annotated[Mebibytes, AfterValidator(_upload)]
 
 
 class Balance(StrEnum):
@@ -116,7 +127,7 @@ class PoolGuard(Strict):
     """How long a request may take."""
     drain: Seconds = 60
     """How long an instance that is to be replaced or restarted may finish its requests. Default: 60s."""
-    upload: Mebibytes = 32
+    upload: Upload = 32
     """The largest request body; it is held in the guard's memory until it is complete. Default: 32m."""
     canary: Canary | None = None
     """Another pool that takes part of the requests. Default: none."""

@@ -215,6 +215,8 @@ def _inner_manager(layout: Layout) -> Tree:
         "preserve_external_request_id": True,
         "skip_xff_append": True,
         "common_http_protocol_options": {"idle_timeout": "0s"},
+        # A stream that is cut is cut at once; Envoy's own second is for clients far away.
+        "delayed_close_timeout": "0s",
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": "0s",
         "http_filters": [_session(), _router()],
@@ -420,7 +422,7 @@ def _inner_route(pool: PoolGuardPlan) -> Tree:
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER],
+        "request_headers_to_remove": [POOL_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],
