@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -76,6 +76,18 @@ class Pool:
             assert answer.outcome == WHOLE, answer
             return answer, size
 
+    def many(self, paths: Sequence[str]) -> list[Answer]:
+        """Asks for these all at once, as one does who only reads."""
+
+        async def one(client: httpx.AsyncClient, path: str) -> Answer:
+            return await hear(client.stream("GET", path), lambda: True, lambda _: None)
+
+        async def all_of_them() -> list[Answer]:
+            async with self.client() as client:
+                return await asyncio.gather(*(one(client, path) for path in paths))
+
+        return asyncio.run(all_of_them())
+
     async def say(self, client: httpx.AsyncClient, text: Text) -> Answer:
         """One request; a short answer that ends well would be a lie, and is not taken for whole."""
         size = 0
@@ -92,10 +104,17 @@ async def ask(
 ) -> Answer:
     """Asks for speech, and says what came of it."""
     body = {"model": "voice", "voice": "en-us", "input": "hello " * words, "response_format": "pcm"}
+    return await hear(client.stream("POST", "/v1/audio/speech", json=body), is_whole, take)
+
+
+async def hear(
+    asking: AbstractAsyncContextManager[httpx.Response], is_whole: Callable[[], bool], take: Callable[[bytes], None]
+) -> Answer:
+    """What comes of a request, read to its end."""
     began = first = time.monotonic()
     instance, outcome = "", "no answer"
     try:
-        async with client.stream("POST", "/v1/audio/speech", json=body) as answer:
+        async with asking as answer:
             instance = answer.headers.get("x-instance", "")
             if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and "retry-after" in answer.headers:
                 outcome = BUSY

@@ -27,6 +27,14 @@ class Scripted:
         return answer
 
 
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a person who runs `pulumi up` is warned of."""
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", said.append)
+    return said
+
+
 def keepers(monkeypatch: pytest.MonkeyPatch, script: Scripted) -> Keepers:
     """As a program has them that made a guard for each container in the script."""
 
@@ -59,9 +67,7 @@ def test_the_keeper_that_knows_an_instance_drains_and_restores_it(monkeypatch: p
     assert script.asked == [("theirs", *drain), ("ours", *drain), ("ours", "restore", INSTANCE, "--within", "60")]
 
 
-def test_a_keeper_that_is_gone_stops_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_keeper_that_is_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch, warned: list[str]) -> None:
     rotation = keepers(monkeypatch, Scripted({("ours", "drain"): ConnectionError("nobody there")}))
 
     async def through() -> bool:
@@ -69,13 +75,13 @@ def test_a_keeper_that_is_gone_stops_nothing(
         return await rotation.restore(INSTANCE)
 
     assert asyncio.run(through()) is False, "nobody can say that it is back"
-    assert "the keeper ours did not drain tts-test-voice-1: nobody there" in capsys.readouterr().err
+    assert warned == ["the keeper ours did not drain tts-test-voice-1: nobody there"]
 
 
-def test_work_that_was_left_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_work_that_was_left_is_said(monkeypatch: pytest.MonkeyPatch, warned: list[str]) -> None:
     script = Scripted({("ours", "drain"): {"drained": False, "waited": 60.0, "left": 2}})
     asyncio.run(keepers(monkeypatch, script).drain(INSTANCE, within=60))
-    assert "tts-test-voice-1 goes after 60 s, and not idle: 2 requests" in capsys.readouterr().err
+    assert warned == ["tts-test-voice-1 goes after 60 s, and not idle: 2 requests"]
 
 
 def test_an_instance_that_the_guard_does_not_count_healthy_is_not_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,8 @@ class Deadlines(Strict):
     connect: Milliseconds = 500
     """To connect to an instance; another one is tried then. Default: 500ms, within one site."""
     first_byte: Seconds | None = None
-    """Until an answer begins, once an instance has the whole request. Default: 2m for an API, 10m for a UI."""
+    """Until an answer begins, once an instance has the whole request. Default: 2m for an API, 10m for a UI, and at most
+    stall and total."""
     stall: Seconds | None = None
     """Without a byte, before the first one too: at least first_byte. Default: as long as first_byte."""
     total: Seconds | None = None

@@ -14,6 +14,7 @@ from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import host_checks, pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
+from pulumi_tts.config.guard_checks import canary_checks
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
 from pulumi_tts.config.pin import Pin
@@ -61,6 +62,7 @@ def load_stack(raw: object) -> Stack:
         problems += [problem_of(details) for details in error.errors()]
     domain, pools, edge = _right_parts(stack, raw)
     problems += cross_checks(domain, pools, edge)
+    problems += canary_checks(pools)
     problems += care_checks(pools, _right_zone(stack, raw))
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)

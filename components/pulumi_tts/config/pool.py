@@ -99,6 +99,12 @@ class Pool(Overrides):
         return self.engine if isinstance(self.engine, str) else "custom"
 
     @property
+    def told_prefix(self) -> str | None:
+        """The path prefix that the edge strips and the engine is told, so that its pages' links are right."""
+        prefix = self.routes.path
+        return prefix if self.profile.base_path_variable and self.routes.strip and prefix != "/" else None
+
+    @property
     def profile(self) -> Profile:
         """The engine's profile with this pool's own values in it."""
         base = ENGINES[self.engine] if isinstance(self.engine, str) else self.engine

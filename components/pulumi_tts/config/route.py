@@ -56,4 +56,4 @@ class WrittenRoute(Strict):
     headers: Headers = {}
     """Headers added to every answer."""
     request_headers: Headers = {}
-    """Headers that requests have on their way to the upstream, whatever the client wrote there; empty: taken away."""
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""

@@ -58,7 +58,7 @@ class RouteArgs(TypedDict):
     headers: NotRequired[dict[str, str]]
     """Headers added to every answer."""
     request_headers: NotRequired[dict[str, str]]
-    """Headers that requests have on their way to the upstream, whatever the client wrote there; empty: taken away."""
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
 
 class TraefikEdgeArgs(TypedDict):

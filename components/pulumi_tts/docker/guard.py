@@ -1,7 +1,6 @@
 """The guard on a Docker host: Envoy between the edge and the pools, and its keeper."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NotRequired, TypedDict
 
@@ -18,7 +17,7 @@ from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.keeper import KeeperContainer
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_args, route_of
-from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
+from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
 from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.render import envoy, envoy_process, keeper
 
@@ -72,7 +71,7 @@ class EnvoyGuard(pulumi.ComponentResource):
         super().__init__("tts:index:EnvoyGuard", name, None, opts)
         stack, at = args.get("stack", name), endpoint(args.get("docker"))
         pools = pulumi.Output.from_input([] if given else args.get("pools", []))
-        guarded = pools.apply(lambda pools: given or replace(plan, pools=tuple(_guarded(pools))))
+        guarded = pools.apply(lambda pools: given or guarding(plan, _guarded(pools)))
         image = image_on_host(f"{name}-image", plan.image, self)
         files = {file: guarded.apply(partial(_rendered, file)) for file in envoy.files(plan)}
         files["pools.json"] = guarded.apply(partial(keeper.pools_file, stack=stack))

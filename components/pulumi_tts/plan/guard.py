@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pulumi_tts.config.guard import Balance, Canary, Deadlines, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.pool import Pool
+from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Kind
 from pulumi_tts.plan.images import Image, envoy_image
 from pulumi_tts.plan.keeper import CarePlan, KeeperPlan, plan_care
@@ -23,6 +24,7 @@ __all__ = [
     "GuardedInstance",
     "PoolGuardPlan",
     "by_way_of",
+    "guarding",
     "plan_guard",
     "plan_pool_guard",
 ]
@@ -138,14 +140,36 @@ def plan_guard(
     guard: Guard, keeper: KeeperPlan, name: str, pools: Sequence[PoolGuardPlan], local_images: bool
 ) -> GuardPlan:
     """What follows from the guard's config; ``name`` is its container's."""
-    return GuardPlan(
+    plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
         keeper=keeper,
-        pools=tuple(pools),
+        pools=(),
         memory=guard.memory,
         drain=guard.drain,
     )
+    return guarding(plan, pools)
+
+
+def guarding(guard: GuardPlan, pools: Sequence[PoolGuardPlan]) -> GuardPlan:
+    """The guard with these pools.
+
+    Raises ConfigError for a canary that is not among the pools: pools that stand alone were not checked together.
+    """
+    sessions = {pool.name: pool.cookie is not None for pool in pools}
+    problems = [
+        Problem(
+            f"pools[{at}].guard.canary.pool",
+            shown(pool.canary.pool),
+            "is not another pool of the same kind that this guard has",
+            did_you_mean(pool.canary.pool, [name for name in sessions if name != pool.name]),
+        )
+        for at, pool in enumerate(pools)
+        if pool.canary and (pool.canary.pool == pool.name or sessions.get(pool.canary.pool) != sessions[pool.name])
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return replace(guard, pools=tuple(pools))
 
 
 def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedInstance]) -> PoolGuardPlan | None:
@@ -200,7 +224,7 @@ def _check(own: GuardHealth, engine: Health) -> ActiveCheck:
 
 
 def _deadlines(own: Deadlines, kind: Kind) -> DeadlinesPlan:
-    first_byte = own.first_byte or FIRST_BYTE[kind]
+    first_byte = own.first_byte or min(each for each in (FIRST_BYTE[kind], own.stall, own.total) if each)
     return DeadlinesPlan(
         connect=own.connect,
         first_byte=first_byte * 1000,

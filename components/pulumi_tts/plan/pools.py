@@ -138,9 +138,8 @@ def _command(profile: Profile) -> tuple[str, ...] | None:
 
 def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:
     """The variable that tells a UI the prefix which the edge strips."""
-    prefix = pool.routes.path
-    if profile.base_path_variable and pool.routes.strip and prefix and prefix != "/":
-        return {profile.base_path_variable: prefix}
+    if profile.base_path_variable and pool.told_prefix:
+        return {profile.base_path_variable: pool.told_prefix}
     return {}
 
 

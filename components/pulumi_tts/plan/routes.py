@@ -52,7 +52,7 @@ class Route:
     headers: tuple[tuple[str, str], ...]
     """Headers added to every answer."""
     request_headers: tuple[tuple[str, str], ...] = ()
-    """Headers that requests have on their way to the upstream, whatever the client wrote there; empty: taken away."""
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
     @property
     def sticky(self) -> bool:

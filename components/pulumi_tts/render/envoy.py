@@ -25,7 +25,7 @@ from pulumi_tts.plan.guard import (
 )
 
 INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
-"""Says in an answer which instance gave it; the edge takes it away."""
+"""Says in an answer which instance gave it, for logs and for people who report what went wrong."""
 RETRY_AFTER = "5"
 """Seconds after which a client that found no slot, or no instance, may come again."""
 
@@ -76,6 +76,9 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
         str(guard.drain),
         "--drain-strategy",
         "immediate",
+        # Of the access log: a line is there when somebody looks for it.
+        "--file-flush-interval-msec",
+        "1000",
         "--log-format",
         '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","logger":"%n","message":"%j"}',
     )
@@ -515,6 +518,8 @@ def _pool(pool: PoolGuardPlan, layout: Layout) -> Tree:
         "common_lb_config": {
             # With half of the instances down, Envoy would otherwise send to dead ones too.
             "healthy_panic_threshold": {"value": 0},
+            # Envoy's own is a second, in which the next instance that dies after one that did still gets requests.
+            "update_merge_window": "0s",
             # A session that has begun may go on while its instance drains.
             "override_host_status": {"statuses": ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"]},
         },

@@ -32,13 +32,9 @@ _NO_BODY = {
     "string_match": {"safe_regex": {"regex": "0?"}},
     "treat_missing_header_as_empty": True,
 }
-_LARGEST_BODY = {
-    "name": "envoy.filters.http.buffer",
-    "typed_config": {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
-        "max_request_bytes": 1,
-    },
-}
+_BUFFER = "envoy.filters.http.buffer"
+_BUFFER_TYPE = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3"
+_LARGEST_BODY = {"@type": f"{_BUFFER_TYPE}.BufferPerRoute", "buffer": {"max_request_bytes": 1}}
 _TOKEN_HEADER = "authorization"  # noqa: S105  a header's name
 
 Tree = dict[str, Any]
@@ -66,9 +62,12 @@ def bootstrap(plan: SocketProxyPlan, directory: str) -> str:
 def routes_file(plan: SocketProxyPlan, token: str | None = None) -> str:
     """What the plan's client may ask, as the file that Envoy watches; with ``token`` only who sends it may."""
     allowed = _keeper(plan) if plan.client is Client.keeper else _discovery(plan)
-    tokens = [_without_token(token)] if token else []
+    refused = [_refusal()]
+    if token:
+        # Asked for by each route by itself: a route that said "who has it not" would not match where it is missing.
+        allowed, refused = [_with_token(route, token) for route in [*allowed, *refused]], [_no_token()]
     kind = {"@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"}
-    return _json({"resources": [{**kind, **_routes("allowed", [*tokens, *allowed, _refusal()])}]})
+    return _json({"resources": [{**kind, **_routes("allowed", [*allowed, *refused])}]})
 
 
 def health_command() -> list[str]:
@@ -147,9 +146,10 @@ def _allowed(
         },
         # What the client sends to the proxy is not Docker's business.
         "request_headers_to_remove": [_TOKEN_HEADER],
+        "typed_per_filter_config": {_BUFFER: _LARGEST_BODY},
     }
     if filters is not None:
-        route["typed_per_filter_config"] = {_MUTATION: _replaced_filters(filters)}
+        route["typed_per_filter_config"][_MUTATION] = _replaced_filters(filters)
     return route
 
 
@@ -165,9 +165,14 @@ def _replaced_filters(filters: Mapping[str, Sequence[str]]) -> Tree:
 # ---- what is refused
 
 
-def _without_token(token: str) -> Tree:
-    match = {"prefix": "/", "headers": [{**_header(_TOKEN_HEADER, f"Bearer {token}"), "invert_match": True}]}
-    return {"name": "no-token", "match": match, "direct_response": _answer(401, "This proxy wants its token.")}
+def _with_token(route: Tree, token: str) -> Tree:
+    match = route["match"]
+    headers = [*match.get("headers", ()), _header(_TOKEN_HEADER, f"Bearer {token}")]
+    return {**route, "match": {**match, "headers": headers}}
+
+
+def _no_token() -> Tree:
+    return {"name": "no-token", "match": {"prefix": "/"}, "direct_response": _answer(401, "This wants its token.")}
 
 
 def _refusal() -> Tree:
@@ -225,7 +230,12 @@ def _listener(name: str, address: str, port: int, routes: Tree) -> Tree:
         "access_log": [_log_of_refusals()],
         "http_filters": [
             {"name": _MUTATION, "typed_config": {"@type": f"{_MUTATION_TYPE}.HeaderMutation"}},
-            _LARGEST_BODY,
+            # What is refused is refused before a body has come.
+            {
+                "name": _BUFFER,
+                "typed_config": {"@type": f"{_BUFFER_TYPE}.Buffer", "max_request_bytes": 1},
+                "disabled": True,
+            },
             _ROUTER,
         ],
     }

@@ -123,6 +123,8 @@ def _route_middlewares(route: Route) -> Tree:
         own[f"{route.name}-slash"] = _with_slash(route.prefix)
     if route.strip:
         own[f"{route.name}-strip"] = _without(route.prefix)
+    if route.request_headers:
+        own[f"{route.name}-request"] = {"headers": {"customRequestHeaders": dict(route.request_headers)}}
     if len(route.upstreams) > 1:
         # Traefik retries only while no byte has reached an upstream, so nothing is spoken twice.
         own[f"{route.name}-retry"] = {
@@ -138,6 +140,7 @@ def _router(route: Route, middlewares: Tree) -> Tree:
         f"{route.name}-headers",
         f"{route.name}-slash",
         f"{route.name}-strip",
+        f"{route.name}-request",
         f"{route.name}-retry",
     ]
     used = [name for name in chain if name in middlewares]
