@@ -9,9 +9,13 @@ from pulumi_tts.docker import SpeechStack, TraefikEdge, TtsPool
 @pytest.mark.parametrize(
     ("component", "required", "outputs"),
     [
-        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard"}),
+        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery"}),
         (TtsPool, {"network"}, {"upstreams", "routes"}),
-        (TraefikEdge, {"network", "routes"}, {"url", "dashboardUrl", "dashboardUser", "dashboardPassword"}),
+        (
+            TraefikEdge,
+            {"network", "routes"},
+            {"url", "dashboardUrl", "dashboardUser", "dashboardPassword", "admittedNetwork"},
+        ),
     ],
 )
 def test_a_component_can_be_described_to_other_languages(
