@@ -86,13 +86,14 @@ def _profiles(pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 f"is longer than the interval, {profile.health.interval}s",
                 "Make the timeout at most the interval",
             )
-        mounts = [*profile.writable, *([profile.outputs] if profile.outputs else [])]
+        volumes = [directory for directory in (profile.outputs, profile.models) if directory]
+        mounts = [*profile.writable, *volumes]
         for one, other in combinations(mounts, 2):
             if one == other or is_under(one, other) or is_under(other, one):
                 yield Problem(
                     f"pools[{at}]",
                     shown(other),
-                    f"is mounted at, or inside, {one}, among outputs and writable",
+                    f"is mounted at, or inside, {one}, among writable, outputs and models",
                     "Give each a directory of its own",
                 )
 
