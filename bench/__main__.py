@@ -3,8 +3,9 @@
 import argparse
 
 from bench.engine.measure import measure_engine
+from bench.placement.measure import measure_placement
 
-MEASUREMENTS = {"engine": measure_engine}
+MEASUREMENTS = {"engine": measure_engine, "placement": measure_placement}
 
 
 def main() -> None:
