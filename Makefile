@@ -93,12 +93,15 @@ engines-doc: venv ## write docs/engines.md from the engines' profiles
 COMPILE := uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate \
     --no-emit-index-url --custom-compile-command 'make lock'
 
-# The environment takes what services/ import at the versions that their images have.
+# The environment takes what services/ import at the versions that their images have. hf-xet is another way to fetch
+# from the hub, which fill does not go.
 .PHONY: lock
 lock: ## resolve the Python dependencies again, of .venv and of the images (needs uv)
 	$(COMPILE) services/voice/requirements.in -o services/voice/requirements.txt
 	$(COMPILE) services/studio/requirements.in -c services/voice/requirements.txt -o services/studio/requirements.txt
-	$(COMPILE) pyproject.toml --group dev --group bootstrap services/studio/requirements.in \
+	$(COMPILE) services/fill/requirements.in -c services/studio/requirements.txt --no-emit-package hf-xet \
+	    -o services/fill/requirements.txt
+	$(COMPILE) pyproject.toml --group dev --group bootstrap services/studio/requirements.in services/fill/requirements.in \
 	    -c services/studio/requirements.txt -o requirements.lock
 
 .PHONY: format

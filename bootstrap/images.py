@@ -236,7 +236,7 @@ def collections() -> list[Collection]:
     hashes = " ".join(f"--hash=sha256:{digest}" for digest in traefik["pypi_sha256"])
     services = [
         Collection(name, (folder / "requirements.txt").read_text(), folder / "collected")
-        for name in ("voice", "studio")
+        for name in ("voice", "studio", "fill")
         if (folder := CHECKOUT / "services" / name)
     ]
     return [

@@ -12,7 +12,7 @@ from pulumi_tts.config.problems import ConfigError, Problem, shown
 from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
-_FOLDERS = {"voice": ("voice",), "studio": ("voice", "studio")}
+_FOLDERS = {"voice": ("voice",), "studio": ("voice", "studio"), "fill": ("fill",), "tidy": ("tidy",)}
 """What each image from `services/` consists of, below that context; any other consists of its whole context."""
 
 
@@ -68,6 +68,11 @@ def edge_image(local: bool) -> Image:
     if not local:
         return Image(known.traefik)
     return _built("traefik", contexts() / "images" / "traefik", "Dockerfile", known.local_base)
+
+
+def own_image(name: str, local: bool) -> Image:
+    """The image of a program of ours that is no engine, from `services/`."""
+    return _built(name, contexts() / "services", f"{name}/Dockerfile", base_image(local))
 
 
 def base_image(local: bool) -> str:
