@@ -37,7 +37,8 @@ def fill(job: Job, folder: Path) -> None:
         fetch_all(files, folder)
     write_manifest(job, [wanted.path for wanted in files], folder)
     took = time.monotonic() - started
-    say(f"{job.called} is there: {len(files)} files, {arrived(files, folder) / 1e6:.0f} MB in {took:.0f} s, as published")
+    size = arrived(files, folder) / 1e6
+    say(f"{job.called} is there: {len(files)} files, {size:.0f} MB in {took:.0f} s, as published")
 
 
 def main() -> int:

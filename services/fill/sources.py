@@ -7,7 +7,8 @@ import httpx2
 from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import build_hf_headers, filter_repo_objects
+from huggingface_hub.utils._headers import build_hf_headers
+from huggingface_hub.utils._paths import filter_repo_objects
 
 from fill.checksums import Checksum
 from fill.errors import FillError

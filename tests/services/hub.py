@@ -63,7 +63,11 @@ def a_hub(files: dict[str, bytes], address: str = "127.0.0.1") -> Iterator[Hub]:
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}" and not path.startswith("/link"):
+            if (
+                hub.token
+                and self.headers.get("Authorization") != f"Bearer {hub.token}"
+                and not path.startswith("/link")
+            ):
                 self._refuse(401, "RepoNotFound")
             elif path == f"/api/models/{REPOSITORY}/tree/{REVISION}":
                 self._answer(200, json.dumps(hub.listing()).encode(), {"Content-Type": "application/json"})

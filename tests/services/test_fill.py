@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fill.progress import Steps
 
+from fill.progress import Steps
 from tests.services.hub import REPOSITORY, REVISION, Hub, a_hub
 from tests.services.serving import SERVICES
 

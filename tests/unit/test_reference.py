@@ -12,11 +12,13 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
-from pulumi_tts.config.profile import Health, Overrides, Profile, Weights
+from pulumi_tts.config.profile import Health, Overrides, Profile
 from pulumi_tts.config.schema import file_schema_text
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.weights import Link, Weights
 from pulumi_tts.plan import plan_stack
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +64,8 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Routes, [("pools", 0, "routes"), ("pools", 1, "routes")]),
         (Health, [("pools", 2, "engine", "health")]),
         (Weights, [("pools", 2, "engine", "weights")]),
+        (Link, [("pools", 2, "engine", "weights", "links", 0)]),
+        (Hub, [("hub",)]),
     ],
 )
 def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[str | int, ...]]) -> None:

@@ -8,6 +8,8 @@ from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import is_host_name
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
+from pulumi_tts.config.profile import Profile
+from pulumi_tts.config.weights import Weights
 
 RESERVED_NAMES = ("dashboard", "edge", "network")
 
@@ -86,14 +88,15 @@ def _profiles(pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 f"is longer than the interval, {profile.health.interval}s",
                 "Make the timeout at most the interval",
             )
-        volumes = [directory for directory in (profile.outputs, profile.models) if directory]
+        filled_in = profile.weights.directory if profile.weights else None
+        volumes = [directory for directory in (profile.outputs, profile.models, filled_in) if directory]
         mounts = [*profile.writable, *volumes]
         for one, other in combinations(mounts, 2):
             if one == other or is_under(one, other) or is_under(other, one):
                 yield Problem(
                     f"pools[{at}]",
                     shown(other),
-                    f"is mounted at, or inside, {one}, among writable, outputs and models",
+                    f"is mounted at, or inside, {one}, among writable, outputs, models and weights.directory",
                     "Give each a directory of its own",
                 )
 
@@ -112,7 +115,10 @@ def _own_hosts(pools: Mapping[int, Pool]) -> Iterator[Problem]:
 def _weights(pools: Mapping[int, Pool]) -> Iterator[Problem]:
     for at, pool in pools.items():
         weights = pool.profile.weights
-        if not weights or not pool.profile.needs_weights:
+        if weights:
+            yield from _filled_weights(f"pools[{at}].weights", pool.profile, weights)
+        links_alone = weights and weights.links and not (weights.repository or weights.revision)
+        if not weights or not pool.profile.needs_weights or links_alone:
             continue
         if not weights.repository:
             yield Problem(
@@ -126,6 +132,35 @@ def _weights(pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 f"Write weights: {{revision: …}} with the full commit of {weights.repository}, "
                 "which its page on Hugging Face shows",
             )
+
+
+def _filled_weights(path: str, profile: Profile, weights: Weights) -> Iterator[Problem]:
+    """What is wrong with weights that are fetched into a volume, or would be."""
+    if weights.directory and profile.build:
+        yield Problem(
+            f"{path}.directory",
+            shown(weights.directory),
+            f"is for weights in a volume, and the image of {profile.build!r} is built with them in it",
+            "Leave it out, or give the pool an image without weights: image: name:tag",
+        )
+    for key in ("files", "links"):
+        if getattr(weights, key) and not weights.directory:
+            yield Problem(
+                f"{path}.{key}",
+                shown(getattr(weights, key)),
+                "is for weights in a volume, and none is asked for",
+                "Add directory",
+            )
+    first: dict[str, int] = {}
+    for at, link in enumerate(weights.links or ()):
+        if link.path in first:
+            yield Problem(
+                f"{path}.links[{at}]",
+                shown(link.path),
+                f"is also the path of links[{first[link.path]}]",
+                "Give each a path of its own with to",
+            )
+        first.setdefault(link.path, at)
 
 
 def _pool_ways(domain: str, pools: Mapping[int, Pool]) -> Iterator[_Way]:

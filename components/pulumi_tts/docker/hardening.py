@@ -20,8 +20,8 @@ GPUS_LABEL = "pulumi-tts.gpus"
 def hardened(stack: str, part: str, memory: int, gpus: Sequence[str] = ()) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
-    ``stack`` and ``part`` become its labels; a part is `edge`, `files` or `instance`. ``memory`` is its limit in MiB.
-    ``gpus`` are its cards.
+    ``stack`` and ``part`` become its labels; a part is `edge`, `files`, `instance`, `weights` or `tidy`. ``memory`` is
+    its limit in MiB. ``gpus`` are its cards.
     """
     return {
         "memory": memory,
@@ -46,7 +46,7 @@ def labels(stack: str, part: str, gpus: Sequence[str] = ()) -> list[docker.Conta
 
 
 def volume_labels(stack: str, part: str) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs`, `models` or `files`."""
+    """The same for volumes; a part is `outputs`, `models`, `weights` or `files`."""
     return [
         docker.VolumeLabelArgs(label="pulumi-tts.part", value=part),
         docker.VolumeLabelArgs(label="pulumi-tts.stack", value=stack),

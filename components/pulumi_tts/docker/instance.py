@@ -8,6 +8,7 @@ import pulumi_docker as docker
 from pulumi_tts.docker.hardening import container_options, duration, hardened, volume_labels
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.weights import Weights
 from pulumi_tts.plan.graphics import gpu_health, gpu_settings
 from pulumi_tts.plan.pools import Container, Instance
 
@@ -27,6 +28,7 @@ class TtsInstance(pulumi.ComponentResource):
         image: pulumi.Input[str],
         networks: Sequence[pulumi.Input[str]],
         models: pulumi.Input[str] | None,
+        weights: Weights | None,
         at: str,
         parent: pulumi.Resource,
     ) -> None:
@@ -47,7 +49,12 @@ class TtsInstance(pulumi.ComponentResource):
             user=container.user,
             read_only=container.read_only,
             tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
-            volumes=[*self._outputs(instance, container, stack), *_models(container, models)] or None,
+            volumes=[
+                *self._outputs(instance, container, stack),
+                *_models(container, models),
+                *_weights(container, weights),
+            ]
+            or None,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *gpu_health(instance.gpus, health.command)],
@@ -62,7 +69,10 @@ class TtsInstance(pulumi.ComponentResource):
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
             **hardened(stack, "instance", container.memory, gpus=instance.gpus),
-            opts=container_options(self, turns.binding),
+            opts=pulumi.ResourceOptions.merge(
+                container_options(self, turns.binding),
+                pulumi.ResourceOptions(depends_on=[weights.ready] if weights else None),
+            ),
         )
         running.id.apply(lambda _: turns.registered(instance.name))
         limit_pids(running, at, container.pids)
@@ -85,6 +95,12 @@ def _models(container: Container, volume: pulumi.Input[str] | None) -> list[dock
     if not (volume and container.models):
         return []
     return [docker.ContainerVolumeArgs(container_path=container.models, volume_name=volume)]
+
+
+def _weights(container: Container, weights: Weights | None) -> list[docker.ContainerVolumeArgs]:
+    if not (weights and container.weights):
+        return []
+    return [docker.ContainerVolumeArgs(container_path=container.weights, volume_name=weights.volume, read_only=True)]
 
 
 def _cards(instance: Instance) -> list[docker.ContainerDeviceRequestArgs] | None:

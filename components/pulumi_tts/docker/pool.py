@@ -7,11 +7,13 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import load_part, load_pool
 from pulumi_tts.config.host import Gpu
+from pulumi_tts.config.hub import Hub
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.hardening import volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
-from pulumi_tts.plan import PoolPlan, Route, base_image, plan_pool_alone
+from pulumi_tts.docker.weights import TtsWeights, Weights
+from pulumi_tts.plan import PoolPlan, Route, base_image, plan_fill, plan_pool_alone
 
 
 class TtsPoolArgs(TypedDict):
@@ -20,7 +22,8 @@ class TtsPoolArgs(TypedDict):
     network: pulumi.Input[str]
     """The Docker network that the instances join; the edge must be on it too."""
     outside: NotRequired[pulumi.Input[str]]
-    """A network with a way out, which the instances of an engine that fetches models join as well."""
+    """A network with a way out, which the instances of an engine that fetches models join as well, and what fetches
+    weights into a volume. Default for the latter: Docker's own."""
     pool: NotRequired[dict[str, Any]]
     """The pool as under `pools:` in docs/config.yaml; `name` is optional."""
     domain: NotRequired[str]
@@ -34,6 +37,8 @@ class TtsPoolArgs(TypedDict):
     one do not see each other on them: give each its own cards, or make a SpeechStack. Default: none."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the pool's resource name."""
+    weights: NotRequired[Any]
+    """In Python only: the TtsWeights of the Docker host, which SpeechStack's pools share. Default: the pool's own."""
     plan: NotRequired[Any]
     """In Python only: a PoolPlan, where SpeechStack has planned all pools together; `pool` is then not read."""
 
@@ -59,6 +64,7 @@ class TtsPool(pulumi.ComponentResource):
         stack, at = args.get("stack", name), endpoint(args.get("docker"))
         image = image_on_host(f"{name}-image", plan.image, self)
         models = self._models(plan, stack)
+        weights = self._weights(name, plan, args, stack, at)
         networks = [args["network"]]
         if plan.container.fetches and "outside" in args:
             networks.append(args["outside"])
@@ -70,12 +76,26 @@ class TtsPool(pulumi.ComponentResource):
                 image=image,
                 networks=networks,
                 models=models,
+                weights=weights,
                 at=at,
                 parent=self,
             )
         self.upstreams = pulumi.Output.from_input([instance.upstream for instance in plan.instances])
         self.routes = pulumi.Output.from_input([_route_args(route) for route in plan.routes])
         self.register_outputs({"upstreams": self.upstreams, "routes": self.routes})
+
+    def _weights(self, name: str, plan: PoolPlan, args: TtsPoolArgs, stack: str, at: str) -> Weights | None:
+        """The weights that the instances read: the stack's, else a volume of the pool's own."""
+        if not plan.weights:
+            return None
+        on_host: TtsWeights | None = args.get("weights")
+        if on_host is None:
+            fill = plan_fill(Hub(), local_images(args.get("images")))
+            opts = pulumi.ResourceOptions(parent=self)
+            on_host = TtsWeights(
+                f"{name}-weights", fill, stack=stack, outside=args.get("outside"), token=None, at=at, opts=opts
+            )
+        return on_host.of(plan.weights)
 
     def _models(self, plan: PoolPlan, stack: str) -> pulumi.Output[str] | None:
         if not plan.models_volume:

@@ -12,6 +12,7 @@ from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
 from pulumi_tts.render.placement import placement_table
 
@@ -78,6 +79,7 @@ class SpeechStack(pulumi.ComponentResource):
             edge_args["password"] = secrets[plan.edge.dashboard.password_key]
         edge = TraefikEdge(plan.edge.name, edge_args, on_host)
         outside = self._outside(name, host) if plan.fetches else None
+        weights = _weights(name, plan, outside, secrets, on_host) if any(pool.weights for pool in plan.pools) else None
         for pool in plan.pools:
             pool_args: TtsPoolArgs = {
                 "plan": pool,
@@ -87,6 +89,8 @@ class SpeechStack(pulumi.ComponentResource):
             }
             if outside:
                 pool_args["outside"] = outside
+            if weights:
+                pool_args["weights"] = weights
             TtsPool(pool.resource_name, pool_args, on_host)
 
         self.edge_url = edge.url
@@ -107,6 +111,19 @@ class SpeechStack(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, provider=host),
         )
         return network.name
+
+
+def _weights(
+    name: str,
+    plan: StackPlan,
+    outside: pulumi.Output[str] | None,
+    secrets: dict[str, pulumi.Input[str]],
+    on_host: pulumi.ResourceOptions,
+) -> TtsWeights:
+    """What fetches weights for the instances on a host."""
+    token = secrets[plan.fill.token_key] if plan.fill.token_key else None
+    at = endpoint(plan.docker)
+    return TtsWeights(f"{name}-weights", plan.fill, stack=name, outside=outside, token=token, at=at, opts=on_host)
 
 
 def _refuse_missing(config: Stack, secrets: dict[str, pulumi.Input[str]]) -> None:

@@ -7,6 +7,7 @@ from pulumi_tts.plan.placement import Placement
 from pulumi_tts.plan.pools import Instance, PoolPlan, plan_pool
 from pulumi_tts.plan.routes import HealthCheck, Route, route_from
 from pulumi_tts.plan.stack import StackPlan, plan_pool_alone, plan_stack
+from pulumi_tts.plan.weights import plan_fill
 
 __all__ = [
     "Build",
@@ -22,6 +23,7 @@ __all__ = [
     "StackPlan",
     "base_image",
     "plan_edge",
+    "plan_fill",
     "plan_pool",
     "plan_pool_alone",
     "plan_stack",

@@ -16,6 +16,11 @@ def models_volume(pool: str) -> str:
     return f"{pool}-models"
 
 
+def weights_volume(stack: str, weights: str) -> str:
+    """The volume of weights that a stack's instances share on a host."""
+    return f"{stack}-weights-{weights}"
+
+
 def edge_name(stack: str) -> str:
     """The edge's container."""
     return f"{stack}-edge"

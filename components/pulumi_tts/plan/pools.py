@@ -9,6 +9,7 @@ from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
+from pulumi_tts.plan.weights import FilledWeights, filled_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Container:
     health: Health
     outputs: str | None
     models: str | None
+    weights: str | None
+    """Where the weights' volume is mounted, read-only."""
     fetches: bool
     """Whether it has a way out to the internet."""
     user: str
@@ -58,6 +61,8 @@ class PoolPlan:
     instances: tuple[Instance, ...]
     shared_routes: tuple[Route, ...]
     instance_routes: tuple[Route, ...]
+    weights: FilledWeights | None
+    """What is fetched into a volume before the instances start."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -88,6 +93,7 @@ def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Se
         instances=instances,
         shared_routes=tuple(shared_routes(pool, profile, domain, upstreams)),
         instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
+        weights=filled_weights(profile),
     )
 
 
@@ -109,6 +115,7 @@ def _container(pool: Pool, profile: Profile) -> Container:
         health=profile.health,
         outputs=profile.outputs,
         models=profile.models,
+        weights=profile.weights.directory if profile.weights else None,
         fetches=profile.fetches,
         user=profile.user,
         read_only=profile.read_only,
@@ -124,7 +131,11 @@ def _command(profile: Profile) -> tuple[str, ...] | None:
     weights = profile.weights
     if not profile.command or not weights:
         return tuple(profile.command) if profile.command else None
-    known = {"{repository}": weights.repository or "", "{revision}": weights.revision or ""}
+    known = {
+        "{repository}": weights.repository or "",
+        "{revision}": weights.revision or "",
+        "{directory}": weights.directory or "",
+    }
     return tuple(known.get(word, word) for word in profile.command)
 
 

@@ -16,6 +16,7 @@ from pulumi_tts.plan.names import edge_name, instance_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
 from pulumi_tts.plan.routes import Route
+from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
 
@@ -31,6 +32,8 @@ class StackPlan:
     edge: EdgePlan
     pools: tuple[PoolPlan, ...]
     placement: Placement
+    fill: FillPlan
+    """What fetches weights, where pools have any to be fetched."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -39,8 +42,8 @@ class StackPlan:
 
     @property
     def fetches(self) -> bool:
-        """Whether any engine fetches models by itself, and so needs a way out."""
-        return any(pool.container.fetches for pool in self.pools)
+        """Whether anything is fetched, by engines themselves or for them, and so needs a way out."""
+        return any(pool.container.fetches or pool.weights for pool in self.pools)
 
 
 def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str, Place] | None = None) -> StackPlan:
@@ -70,6 +73,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
             plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
         ),
         placement=placement,
+        fill=plan_fill(stack.hub, local_images),
     )
     problems = list(_long_names(plan))
     if problems:
