@@ -13,6 +13,7 @@ from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.hub import Hub
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
 from pulumi_tts.config.profile import Health, Overrides, Profile
@@ -59,6 +60,7 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Host, [("hosts", 0)]),
         (Gpu, [("hosts", 0, "gpus", 0)]),
         (Pin, [("pools", 2, "pins", 0)]),
+        (OutputsLimit, [("pools", 2, "outputs_limit")]),
         (Edge, [("edge",)]),
         (Dashboard, [("edge", "dashboard")]),
         (Routes, [("pools", 0, "routes"), ("pools", 1, "routes")]),

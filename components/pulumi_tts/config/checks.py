@@ -31,6 +31,7 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _profiles(pools)
     yield from _own_hosts(pools)
     yield from _weights(pools)
+    yield from _outputs_limits(pools)
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
@@ -161,6 +162,17 @@ def _filled_weights(path: str, profile: Profile, weights: Weights) -> Iterator[P
                 "Give each a path of its own with to",
             )
         first.setdefault(link.path, at)
+
+
+def _outputs_limits(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    for at, pool in pools.items():
+        if pool.outputs_limit and not pool.profile.outputs:
+            yield Problem(
+                f"pools[{at}].outputs_limit",
+                shown(pool.outputs_limit.model_dump(exclude_none=True)),
+                f"limits what {pool.engine_name!r} makes, and it has no volume for that",
+                "Leave it out, or say with outputs where the engine keeps what it makes",
+            )
 
 
 def _pool_ways(domain: str, pools: Mapping[int, Pool]) -> Iterator[_Way]:

@@ -14,6 +14,7 @@ from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import host_checks, pool_checks
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.hub import Hub
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
@@ -185,6 +186,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "password": SecretReference,
     "hosts": Host,
     "gpus": Gpu,
+    "outputs_limit": OutputsLimit,
     "pins": Pin,
 }
 

@@ -12,8 +12,9 @@ from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.hardening import volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
+from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights, Weights
-from pulumi_tts.plan import PoolPlan, Route, base_image, plan_fill, plan_pool_alone
+from pulumi_tts.plan import PoolPlan, Route, base_image, plan_fill, plan_pool_alone, plan_tidy
 
 
 class TtsPoolArgs(TypedDict):
@@ -68,7 +69,7 @@ class TtsPool(pulumi.ComponentResource):
         networks = [args["network"]]
         if plan.container.fetches and "outside" in args:
             networks.append(args["outside"])
-        for instance in plan.instances:
+        instances = [
             TtsInstance(
                 instance,
                 plan.container,
@@ -80,6 +81,11 @@ class TtsPool(pulumi.ComponentResource):
                 at=at,
                 parent=self,
             )
+            for instance in plan.instances
+        ]
+        if "plan" not in args:
+            for tidy in plan_tidy(name, [plan], local_images(args.get("images"))):
+                TtsTidy(tidy, stack=stack, at=at, after=instances, opts=pulumi.ResourceOptions(parent=self))
         self.upstreams = pulumi.Output.from_input([instance.upstream for instance in plan.instances])
         self.routes = pulumi.Output.from_input([_route_args(route) for route in plan.routes])
         self.register_outputs({"upstreams": self.upstreams, "routes": self.routes})

@@ -12,6 +12,7 @@ from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
 from pulumi_tts.render.placement import placement_table
@@ -80,6 +81,7 @@ class SpeechStack(pulumi.ComponentResource):
         edge = TraefikEdge(plan.edge.name, edge_args, on_host)
         outside = self._outside(name, host) if plan.fetches else None
         weights = _weights(name, plan, outside, secrets, on_host) if any(pool.weights for pool in plan.pools) else None
+        pools = []
         for pool in plan.pools:
             pool_args: TtsPoolArgs = {
                 "plan": pool,
@@ -91,7 +93,9 @@ class SpeechStack(pulumi.ComponentResource):
                 pool_args["outside"] = outside
             if weights:
                 pool_args["weights"] = weights
-            TtsPool(pool.resource_name, pool_args, on_host)
+            pools.append(TtsPool(pool.resource_name, pool_args, on_host))
+        for tidy in plan.tidy:
+            TtsTidy(tidy, stack=name, at=endpoint(plan.docker), after=pools, opts=on_host)
 
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})

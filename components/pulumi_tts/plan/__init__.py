@@ -7,6 +7,7 @@ from pulumi_tts.plan.placement import Placement
 from pulumi_tts.plan.pools import Instance, PoolPlan, plan_pool
 from pulumi_tts.plan.routes import HealthCheck, Route, route_from
 from pulumi_tts.plan.stack import StackPlan, plan_pool_alone, plan_stack
+from pulumi_tts.plan.tidy import plan_tidy
 from pulumi_tts.plan.weights import plan_fill
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "plan_pool",
     "plan_pool_alone",
     "plan_stack",
+    "plan_tidy",
     "route_from",
 ]

@@ -21,6 +21,11 @@ def weights_volume(stack: str, weights: str) -> str:
     return f"{stack}-weights-{weights}"
 
 
+def tidy_name(stack: str, host: str, user: str) -> str:
+    """The container that keeps the outputs of a user's engines within their limits."""
+    return f"{stack}-tidy-{host}-{user.partition(':')[0]}"
+
+
 def edge_name(stack: str) -> str:
     """The edge's container."""
     return f"{stack}-edge"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.fleet import Place
@@ -61,6 +62,7 @@ class PoolPlan:
     instances: tuple[Instance, ...]
     shared_routes: tuple[Route, ...]
     instance_routes: tuple[Route, ...]
+    outputs_limit: OutputsLimit | None
     weights: FilledWeights | None
     """What is fetched into a volume before the instances start."""
 
@@ -93,6 +95,7 @@ def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Se
         instances=instances,
         shared_routes=tuple(shared_routes(pool, profile, domain, upstreams)),
         instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
+        outputs_limit=pool.outputs_limit,
         weights=filled_weights(profile),
     )
 

@@ -16,6 +16,7 @@ from pulumi_tts.plan.names import edge_name, instance_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
 from pulumi_tts.plan.routes import Route
+from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
 from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
@@ -34,6 +35,8 @@ class StackPlan:
     placement: Placement
     fill: FillPlan
     """What fetches weights, where pools have any to be fetched."""
+    tidy: tuple[TidyPlan, ...]
+    """What keeps outputs within their limits, where pools have any."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -65,15 +68,18 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
     }
     now = {keys[container]: at for container, at in (running or {}).items() if container in keys}
     placement = place(stack.hosts, stack.pools, now)
+    pools = tuple(
+        plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
+    )
+    places = {container: placement.places[key].host for container, key in keys.items()}
     plan = StackPlan(
         name=name,
         docker=stack.hosts[0].docker,
         edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
-        pools=tuple(
-            plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
-        ),
+        pools=pools,
         placement=placement,
         fill=plan_fill(stack.hub, local_images),
+        tidy=plan_tidy(name, pools, local_images, places),
     )
     problems = list(_long_names(plan))
     if problems:
