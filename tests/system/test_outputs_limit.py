@@ -20,10 +20,9 @@ def outputs(single: Deployment) -> list[str]:
 
 def tidy_at_once(single: Deployment) -> str:
     """One look that spares nothing for being young."""
-    container = single.docker.containers.get(f"{single.full_name}-{TIDY}")
-    looked = container.exec_run(["python3", "-m", "tidy", "once"], environment={"TIDY_YOUNG": "0"})
-    assert looked.exit_code == 0, looked.output
-    return str(looked.output.decode())
+    code, said = single.inside(TIDY, "env", "TIDY_YOUNG=0", "python3", "-m", "tidy", "once")
+    assert code == 0, said
+    return said.decode()
 
 
 def test_outputs_are_kept_within_their_limit(single: Deployment) -> None:
@@ -35,12 +34,7 @@ def test_outputs_are_kept_within_their_limit(single: Deployment) -> None:
     spoken = outputs(single)
     large = "import os; open('/outputs/large.wav', 'wb').write(os.urandom(17 << 20))"
     assert single.inside("voice-1", "python3", "-c", large)[0] == 0
-    assert (
-        "are too young, or open"
-        in single.docker.containers.get(f"{single.full_name}-{TIDY}")
-        .exec_run(["python3", "-m", "tidy", "once"])
-        .output.decode()
-    )
+    assert b"are too young, or open" in single.inside(TIDY, "python3", "-m", "tidy", "once")[1]
     assert outputs(single) == sorted([*spoken, "/outputs/large.wav"]), "it was written just now"
 
     said = tidy_at_once(single)
