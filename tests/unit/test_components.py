@@ -124,8 +124,14 @@ def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
             "url": "http://voice.localhost:8080",
             "instances": ["http://voice1.localhost:8080", "http://voice2.localhost:8080"],
             "engine": "voice",
+            "hosts": ["local", "local"],
         },
-        "studio": {"url": "http://localhost:8080/studio", "instances": [], "engine": "studio"},
+        "studio": {
+            "url": "http://localhost:8080/studio",
+            "instances": [],
+            "engine": "studio",
+            "hosts": ["local", "local"],
+        },
     }
     assert outputs["dashboard"] == {
         "url": "http://dashboard.localhost:8080/dashboard/",

@@ -11,6 +11,7 @@ import pytest
 
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker import TtsPool, weights
+from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.weights import filled, run_of
 from pulumi_tts.plan import plan_stack
 from pulumi_tts.plan.weights import FilledWeights, filled_weights
@@ -196,7 +197,7 @@ def followed(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> list[str]:
     said: list[str] = []
     (of,) = planned(pool())
     assert of
-    asyncio.run(filled("id", "unix:///x", of, said.append))
+    asyncio.run(filled("id", Endpoint("unix:///x"), of, said.append))
     return said
 
 
@@ -223,7 +224,7 @@ def test_it_runs_again_if_it_failed_or_is_gone(
     monkeypatch: pytest.MonkeyPatch, states: list[tuple[str, int, str]], again: bool
 ) -> None:
     monkeypatch.setattr(weights, "client", lambda _: Engine(*states))
-    assert (run_of("fill", "unix:///x") != "7") is again
+    assert (run_of("fill", Endpoint("unix:///x")) != "7") is again
 
 
 def test_an_engine_without_a_directory_has_nothing_filled() -> None:

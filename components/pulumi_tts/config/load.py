@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
-from pulumi_tts.config.gpu_checks import host_checks, pool_checks
+from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin

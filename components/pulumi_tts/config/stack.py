@@ -11,16 +11,19 @@ from pulumi_tts.config.host import Host
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.pool import Pool
 
+MAX_HOSTS = 64
+"""As many as placement is measured with (docs/decisions/007-placement.md)."""
+
 
 class ImageSource(StrEnum):
     """Where images come from."""
 
     auto = "auto"
-    """`local` on a host that has the local base image (`make images`), else `registry`."""
+    """`local` if the edge's host has the local base image (`make images`), else `registry`."""
     registry = "registry"
     """Pulled from container registries; our own are built on top of Debian's official image."""
     local = "local"
-    """Built on the host from Debian and Python packages; no container registry is asked."""
+    """Built on each host from Debian and Python packages; no container registry is asked."""
 
 
 class Stack(Strict):
@@ -30,8 +33,8 @@ class Stack(Strict):
     """What `{domain}` stands for in host names. Default: localhost."""
     images: ImageSource = Field(default=ImageSource.auto, strict=False)
     """Where images come from: `auto`, `registry` or `local`. Default: auto."""
-    hosts: Annotated[list[Host], Field(min_length=1, max_length=1)] = [Host()]
-    """The Docker host. Default: this machine."""
+    hosts: Annotated[list[Host], Field(min_length=1, max_length=MAX_HOSTS)] = [Host()]
+    """The Docker hosts; the first one has the edge. Default: this machine."""
     pools: Annotated[list[Pool], Field(min_length=1)]
     """The pools of instances."""
     edge: Edge = Edge()

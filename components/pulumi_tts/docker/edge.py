@@ -73,6 +73,8 @@ class TraefikEdgeArgs(TypedDict):
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
     """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
+    certificates: NotRequired[str]
+    """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     password: NotRequired[pulumi.Input[str]]
     """The dashboard's password. Default: a generated one."""
     stack: NotRequired[str]
@@ -112,7 +114,7 @@ class TraefikEdge(pulumi.ComponentResource):
             self.dashboard_user = pulumi.Output.from_input(dashboard.user)
             self.dashboard_password = password.plain
         live = LiveFiles(f"{name}-files", self._stack, files, image, self)
-        self._container(name, plan, image, live, args)
+        self.container = self._container(name, plan, image, live, args)
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(
             {
@@ -125,7 +127,7 @@ class TraefikEdge(pulumi.ComponentResource):
 
     def _container(
         self, name: str, plan: EdgePlan, image: pulumi.Output[str], live: LiveFiles, args: TraefikEdgeArgs
-    ) -> None:
+    ) -> docker.Container:
         public = docker.Network(
             f"{name}-public",
             name=f"{name}-public",
@@ -163,7 +165,8 @@ class TraefikEdge(pulumi.ComponentResource):
             **hardened(self._stack, "edge", plan.memory),
             opts=options,
         )
-        limit_pids(edge, endpoint(args.get("docker")), _PIDS)
+        limit_pids(edge, endpoint(args.get("docker"), args.get("certificates")), _PIDS)
+        return edge
 
 
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:

@@ -1,5 +1,7 @@
-"""A whole speech service on a Docker host, from one config."""
+"""A whole speech service on its Docker hosts, from one config."""
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -7,15 +9,17 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import ConfigError, Problem, Stack, load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
+from pulumi_tts.docker.elsewhere import Elsewhere, elsewhere, provider, remember
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
-from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
+from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.survey import Reached, reach, remembered, survey
 from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
-from pulumi_tts.render.placement import placement_table
+from pulumi_tts.render.placement import left_behind_text, placement_table, silent_text
 
 
 class SpeechStackArgs(TypedDict):
@@ -26,39 +30,49 @@ class SpeechStackArgs(TypedDict):
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """The secrets that the config refers to as `{secret: KEY}`, by their keys."""
     preflight: NotRequired[bool]
-    """Whether the Docker host is asked, before anything is touched, if it answers, if ports are free, and which cards
-    the instances have that run. Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
+    """Whether the Docker hosts are asked, before anything is touched, if they answer, if ports are free, and which
+    cards the instances have that run. Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
 
 
 class SpeechStack(pulumi.ComponentResource):
-    """An edge and its pools on one Docker host.
+    """An edge and its pools on one or several Docker hosts.
 
     Raises ConfigError, with every problem, before anything is touched: a config that is not right, a Docker host
-    that does not answer, a port that is taken.
+    that does not answer, a port that is taken. A host that answered before, and is not the edge's, is no reason: what
+    is there is left as it is, everything else is brought to its state, and then the deployment fails with its name.
     """
 
     edge_url: pulumi.Output[str]
     """Where clients find the edge under its domain."""
     pools: pulumi.Output[dict[str, Any]]
-    """Each pool by name: its `url`, its `instances` (a list of URLs) and its `engine`."""
+    """Each pool by name: its `url`, its `instances` (a list of URLs), its `engine`, and their `hosts`."""
     dashboard: pulumi.Output[dict[str, Any]]
     """The dashboard's `url`, `user` and `password`; empty without one."""
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         config = load_stack(args["config"])
-        asked = args.get("preflight", True)
-        plan = plan_stack(config, name, uses_local_images(config), running_places(config, name) if asked else None)
+        local = uses_local_images(config)
+        reached = reach(config, name) if args.get("preflight", True) else None
+        plan = plan_stack(config, name, local, survey(config, name, reached) if reached else None)
         secrets = args.get("secrets", {})
         _refuse_missing(config, secrets)
-        if asked:
-            check_host(config, plan)
+        if reached:
+            check_hosts(config, plan, reached, local)
         super().__init__("tts:index:SpeechStack", name, None, opts)
         # Also for the instances of pools that are gone from the config.
         rolling_updates()
         if table := placement_table(plan.placement):
             pulumi.log.info(table, self)
+        for left in plan.left_behind:
+            pulumi.log.warn(left_behind_text(left), self)
 
-        host = docker.Provider(f"{name}-host", host=endpoint(plan.docker), opts=pulumi.ResourceOptions(parent=self))
+        edge_host = plan.edge_host
+        at = endpoint(edge_host.docker, edge_host.certificates)
+        host = provider(f"{name}-host", at, self)
+        others = {other.name: elsewhere(plan, other, self) for other in plan.other_hosts}
+        if others:
+            before = remembered(reached.answering[edge_host.name], name) if reached else {}
+            remember(plan, before, host, self)
         on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})
         # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
         # their models by themselves have a second network, and this protection not.
@@ -74,28 +88,51 @@ class SpeechStack(pulumi.ComponentResource):
             "routes": list(plan.routes),
             "network": network.name,
             "stack": name,
-            "docker": endpoint(plan.docker),
+            "docker": at.url,
         }
+        if at.certificates:
+            edge_args["certificates"] = at.certificates
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             edge_args["password"] = secrets[plan.edge.dashboard.password_key]
         edge = TraefikEdge(plan.edge.name, edge_args, on_host)
-        outside = self._outside(name, host) if plan.fetches else None
-        weights = _weights(name, plan, outside, secrets, on_host) if any(pool.weights for pool in plan.pools) else None
+        outside = self._outside(name, host) if edge_host.fetches else None
+        token = secrets[plan.fill.token_key] if plan.fill.token_key else None
+        weights = {
+            None if filled.name == edge_host.name else filled.name: TtsWeights(
+                f"{name}-weights",
+                plan.fill,
+                stack=name,
+                outside=others[filled.name].outside if filled.name in others else outside,
+                token=token,
+                at=endpoint(filled.docker, filled.certificates),
+                away=others.get(filled.name),
+                opts=self._here(others.get(filled.name), on_host),
+            )
+            for filled in plan.hosts
+            if filled.fills
+        }
         pools = []
         for pool in plan.pools:
             pool_args: TtsPoolArgs = {
                 "plan": pool,
                 "network": network.name,
                 "stack": name,
-                "docker": endpoint(plan.docker),
+                "elsewhere": others,
+                "docker": at.url,
             }
             if outside:
                 pool_args["outside"] = outside
-            if weights:
-                pool_args["weights"] = weights
+            if at.certificates:
+                pool_args["certificates"] = at.certificates
+            pool_args["weights"] = weights
             pools.append(TtsPool(pool.resource_name, pool_args, on_host))
         for tidy in plan.tidy:
-            TtsTidy(tidy, stack=name, at=endpoint(plan.docker), after=pools, opts=on_host)
+            away = others.get(tidy.host)
+            where = self._here(away, on_host)
+            TtsTidy(tidy, stack=name, at=away.at if away else at, away=away, after=pools, opts=where)
+        if reached and reached.silent:
+            made = [edge.container, *chain.from_iterable(pool.containers for pool in pools)]
+            self._fail_in_the_end(reached, plan, others, made)
 
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
@@ -106,6 +143,27 @@ class SpeechStack(pulumi.ComponentResource):
         )
         self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
 
+    def _fail_in_the_end(
+        self, reached: Reached, plan: StackPlan, others: dict[str, Elsewhere], made: Sequence[docker.Container]
+    ) -> None:
+        """Names the hosts that do not answer: at once, and as the deployment's failure when all else is done."""
+        silent = [(other, _told(reached.silent[other.name])) for other in plan.other_hosts if other.silent]
+        for other, told in silent:
+            pulumi.log.warn(silent_text(told, other), self)
+
+        def fail(urns: list[str]) -> None:
+            if not pulumi.runtime.is_dry_run():
+                texts = [silent_text(told, other, urn) for (other, told), urn in zip(silent, urns, strict=True)]
+                raise pulumi.RunError("\n".join(texts))
+
+        urns = pulumi.Output.all(*(others[other.name].provider.urn for other, _ in silent))
+        done = pulumi.Output.all(*(container.id for container in made))
+        pulumi.Output.all(urns, done).apply(lambda both: fail(both[0]))
+
+    def _here(self, away: Elsewhere | None, on_host: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """The options of what is made on a host; ``on_host`` are those of the edge's."""
+        return pulumi.ResourceOptions.merge(away.options(), pulumi.ResourceOptions(parent=self)) if away else on_host
+
     def _outside(self, name: str, host: docker.Provider) -> pulumi.Output[str]:
         """The network that engines which fetch models join as well."""
         network = docker.Network(
@@ -115,19 +173,6 @@ class SpeechStack(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, provider=host),
         )
         return network.name
-
-
-def _weights(
-    name: str,
-    plan: StackPlan,
-    outside: pulumi.Output[str] | None,
-    secrets: dict[str, pulumi.Input[str]],
-    on_host: pulumi.ResourceOptions,
-) -> TtsWeights:
-    """What fetches weights for the instances on a host."""
-    token = secrets[plan.fill.token_key] if plan.fill.token_key else None
-    at = endpoint(plan.docker)
-    return TtsWeights(f"{name}-weights", plan.fill, stack=name, outside=outside, token=token, at=at, opts=on_host)
 
 
 def _refuse_missing(config: Stack, secrets: dict[str, pulumi.Input[str]]) -> None:
@@ -146,4 +191,9 @@ def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:
         "url": next(route.url(plan.edge.port) for route in pool.routes),
         "instances": [route.url(plan.edge.port) for route in pool.instance_routes],
         "engine": pool.engine,
+        "hosts": [instance.host for instance in pool.instances],
     }
+
+
+def _told(problem: Problem) -> str:
+    return f"{problem.path}: {problem.value} {problem.reason}"

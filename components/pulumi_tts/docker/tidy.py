@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
+from pulumi_tts.docker.elsewhere import Elsewhere
+from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.hardening import container_options, hardened
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
@@ -23,7 +25,14 @@ class TtsTidy(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, tidy: TidyPlan, *, stack: str, at: str, after: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
+        self,
+        tidy: TidyPlan,
+        *,
+        stack: str,
+        at: Endpoint,
+        away: Elsewhere | None,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("tts:index:TtsTidy", tidy.name, None, opts)
         image = image_on_host(f"{tidy.name}-image", tidy.image, self)
@@ -44,5 +53,6 @@ class TtsTidy(pulumi.ComponentResource):
             # A volume that is not there yet would be made by Docker, without its labels.
             opts=pulumi.ResourceOptions.merge(container_options(self), pulumi.ResourceOptions(depends_on=list(after))),
         )
-        limit_pids(container, at, _PIDS)
+        if not (away and away.silent):
+            limit_pids(container, at, _PIDS)
         self.register_outputs({})

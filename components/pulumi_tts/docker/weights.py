@@ -14,11 +14,12 @@ import pulumi
 import pulumi_docker as docker
 from pulumi.runtime.mocks import MockMonitor
 
-from pulumi_tts.docker.endpoint import client
-from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
+from pulumi_tts.docker.elsewhere import Elsewhere
+from pulumi_tts.docker.endpoint import Endpoint, client
+from pulumi_tts.docker.hardening import HOST_LABEL, container_options, hardened, volume_labels
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
-from pulumi_tts.plan.names import weights_volume
+from pulumi_tts.plan.names import on_host, weights_volume
 from pulumi_tts.plan.weights import FilledWeights, FillPlan
 from pulumi_tts.render.fill import fill_job
 
@@ -32,6 +33,7 @@ _MEMORY = 512
 _PIDS = 64
 _LOOK = 1.0
 _FAILED = "failed: "
+_FIRST_RUN = "1"
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ class TtsWeights(pulumi.ComponentResource):
         stack: str,
         outside: pulumi.Input[str] | None,
         token: pulumi.Input[str] | None,
-        at: str,
+        at: Endpoint,
+        away: Elsewhere | None,
         opts: pulumi.ResourceOptions,
     ) -> None:
+        name = on_host(name, away.name) if away else name
         super().__init__("tts:index:TtsWeights", name, None, opts)
-        self._stack, self._fill, self._at = stack, fill, at
+        self._stack, self._fill, self._at, self._away = stack, fill, at, away
         self._outside, self._token = outside, token
         self._image = image_on_host(f"{name}-image", fill.image, self)
         self._made: dict[str, Weights] = {}
@@ -72,29 +76,33 @@ class TtsWeights(pulumi.ComponentResource):
 
     def _filled(self, weights: FilledWeights) -> Weights:
         name = weights_volume(self._stack, weights.name)
+        if self._away:
+            name = on_host(name, self._away.name)
         volume = docker.Volume(
             name,
             name=name,
-            labels=volume_labels(self._stack, "weights"),
+            labels=volume_labels(self._stack, "weights", {HOST_LABEL: self._away.name} if self._away else None),
             # Gigabytes that would have to be fetched again; `make down VOLUMES=1` removes it.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         container = self._container(f"{name}-fill", volume, weights)
-        limit_pids(container, self._at, _PIDS)
+        if not self._out_of_reach:
+            limit_pids(container, self._at, _PIDS)
 
         async def ready(container_id: str) -> pulumi.Resource:
-            if not (pulumi.runtime.is_dry_run() or _on_mocks()):
+            if not (pulumi.runtime.is_dry_run() or self._out_of_reach):
                 await filled(container_id, self._at, weights, lambda line: pulumi.log.info(line, container))
             return container
 
         return Weights(volume.name, container.id.apply(ready))
 
+    @property
+    def _out_of_reach(self) -> bool:
+        """Whether there is no Docker to be asked: on a host that does not answer, and on mocks."""
+        return bool(self._away and self._away.silent) or isinstance(pulumi.runtime.settings.get_monitor(), MockMonitor)
+
     def _container(self, name: str, volume: docker.Volume, weights: FilledWeights) -> docker.Container:
-        options = hardened(self._stack, "weights", _MEMORY)
-        options["labels"] = [
-            *options["labels"],
-            docker.ContainerLabelArgs(label=RUN_LABEL, value="1" if _on_mocks() else run_of(name, self._at)),
-        ]
+        run = _FIRST_RUN if self._out_of_reach else run_of(name, self._at)
         token = [docker.ContainerUploadArgs(file=_TOKEN, content=self._token)] if self._token else None
         networks = [docker.ContainerNetworksAdvancedArgs(name=self._outside)] if self._outside else None
         return docker.Container(
@@ -112,12 +120,12 @@ class TtsWeights(pulumi.ComponentResource):
             # It ends, and an `up` does not start it again; that it is not waited for here lets an `up` be interrupted.
             must_run=False,
             restart="no",
-            **options,
+            **hardened(self._stack, "weights", _MEMORY, {RUN_LABEL: run}),
             opts=container_options(self),
         )
 
 
-def run_of(name: str, at: str) -> str:
+def run_of(name: str, at: Endpoint) -> str:
     """The run label that a container is to have: its own while it runs or has done its work; otherwise a new one."""
     from docker.errors import NotFound  # noqa: PLC0415  see endpoint.client
 
@@ -129,7 +137,7 @@ def run_of(name: str, at: str) -> str:
     return _new_run() if _is_over(found.attrs["State"]) and found.attrs["State"]["ExitCode"] else run
 
 
-async def filled(container_id: str, at: str, weights: FilledWeights, say: Callable[[str], None]) -> None:
+async def filled(container_id: str, at: Endpoint, weights: FilledWeights, say: Callable[[str], None]) -> None:
     """Follows a container that fills a volume to its end, and says what it says.
 
     Raises RunError, with its reason, where it fails.
@@ -154,7 +162,7 @@ async def filled(container_id: str, at: str, weights: FilledWeights, say: Callab
         )
 
 
-def _look(container_id: str, at: str) -> tuple[dict[str, Any], list[str]]:
+def _look(container_id: str, at: Endpoint) -> tuple[dict[str, Any], list[str]]:
     """A container's state and log; the state first, so that the log of one that is over is whole."""
     api = client(at).api
     state: dict[str, Any] = api.inspect_container(container_id)["State"]
@@ -167,7 +175,3 @@ def _is_over(state: dict[str, Any]) -> bool:
 
 def _new_run() -> str:
     return str(int(time.time()))
-
-
-def _on_mocks() -> bool:
-    return isinstance(pulumi.runtime.settings.get_monitor(), MockMonitor)

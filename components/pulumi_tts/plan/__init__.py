@@ -6,7 +6,8 @@ from pulumi_tts.plan.images import Build, Image, base_image
 from pulumi_tts.plan.placement import Placement
 from pulumi_tts.plan.pools import Instance, PoolPlan, plan_pool
 from pulumi_tts.plan.routes import HealthCheck, Route, route_from
-from pulumi_tts.plan.stack import StackPlan, plan_pool_alone, plan_stack
+from pulumi_tts.plan.stack import HostPlan, StackPlan, plan_pool_alone, plan_stack
+from pulumi_tts.plan.survey import Survey
 from pulumi_tts.plan.tidy import plan_tidy
 from pulumi_tts.plan.weights import plan_fill
 
@@ -15,6 +16,7 @@ __all__ = [
     "DashboardPlan",
     "EdgePlan",
     "HealthCheck",
+    "HostPlan",
     "Image",
     "Instance",
     "Place",
@@ -22,6 +24,7 @@ __all__ = [
     "PoolPlan",
     "Route",
     "StackPlan",
+    "Survey",
     "base_image",
     "plan_edge",
     "plan_fill",

@@ -26,6 +26,16 @@ def tidy_name(stack: str, host: str, user: str) -> str:
     return f"{stack}-tidy-{host}-{user.partition(':')[0]}"
 
 
+def on_host(name: str, host: str) -> str:
+    """The same thing on a host other than the edge's, where each has its own: `tts-dev-network-gpu-2`."""
+    return f"{name}-{host}"
+
+
+def places_volume(stack: str) -> str:
+    """The volume whose labels remember what is on hosts other than the edge's."""
+    return f"{stack}-places"
+
+
 def edge_name(stack: str) -> str:
     """The edge's container."""
     return f"{stack}-edge"

@@ -1,6 +1,6 @@
 """Pools: every instance of every pool, with all that its container needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pulumi_tts.config.outputs import OutputsLimit
@@ -9,6 +9,7 @@ from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
+from pulumi_tts.plan.ports import Published
 from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
 from pulumi_tts.plan.weights import FilledWeights, filled_weights
 
@@ -20,17 +21,23 @@ class Instance:
     name: str
     number: int
     upstream: str
-    """Where the edge reaches it: `http://name:port`."""
+    """Where the edge reaches it: `http://name:port`, or its host's address and a port there."""
+    host: str
+    """The host that it runs on."""
     volume: str | None
     """The volume of its outputs, if the engine makes any."""
     gpus: tuple[str, ...] = ()
     """The cards that it sees, and no others; none for an engine that needs none."""
+    published: Published | None = None
+    """Its port on its host's private address; absent on the edge's own host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
     """What is the same for every instance's container of a pool; sizes in MiB, times in seconds."""
 
+    port: int
+    """Where the engine listens."""
     command: tuple[str, ...] | None
     environment: tuple[tuple[str, str], ...]
     health: Health
@@ -77,14 +84,27 @@ class PoolPlan:
         return models_volume(self.resource_name) if self.container.models else None
 
 
-def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Sequence[Place]) -> PoolPlan:
+def plan_pool(
+    pool: Pool,
+    resource_name: str,
+    domain: str,
+    base: str,
+    *,
+    places: Sequence[Place],
+    published: Mapping[str, Published] | None = None,
+) -> PoolPlan:
     """What follows from a pool's config.
 
     ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
-    our own start from, and ``places`` says where each instance runs.
+    our own start from, ``places`` says where each instance runs, and ``published`` by which port it is reached, by its
+    container's name, if it is not on the edge's host.
     """
     profile = pool.profile
-    instances = tuple(_instance(resource_name, number, profile, place) for number, place in enumerate(places, start=1))
+    names = [instance_name(resource_name, number) for number in range(1, len(places) + 1)]
+    instances = tuple(
+        _instance(name, number, profile, place, (published or {}).get(name))
+        for number, (name, place) in enumerate(zip(names, places, strict=True), start=1)
+    )
     upstreams = tuple(instance.upstream for instance in instances)
     return PoolPlan(
         name=pool.name,
@@ -100,19 +120,21 @@ def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Se
     )
 
 
-def _instance(resource_name: str, number: int, profile: Profile, place: Place) -> Instance:
-    name = instance_name(resource_name, number)
+def _instance(name: str, number: int, profile: Profile, place: Place, published: Published | None) -> Instance:
     return Instance(
         name=name,
         number=number,
-        upstream=f"http://{name}:{profile.port}",
+        upstream=published.upstream if published else f"http://{name}:{profile.port}",
+        host=place.host,
         volume=outputs_volume(name) if profile.outputs else None,
         gpus=place.gpus,
+        published=published,
     )
 
 
 def _container(pool: Pool, profile: Profile) -> Container:
     return Container(
+        port=profile.port,
         command=_command(profile),
         environment=tuple(sorted((_base_path(pool, profile) | profile.environment).items())),
         health=profile.health,

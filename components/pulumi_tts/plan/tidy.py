@@ -1,9 +1,8 @@
 """What keeps outputs within their limits: one container for each user that engines with limits run as, on each host."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pulumi_tts.config.host import Host
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.plan.images import Image, own_image
 from pulumi_tts.plan.names import tidy_name
@@ -22,20 +21,14 @@ class TidyPlan:
     """By volume."""
 
 
-def plan_tidy(
-    prefix: str, pools: Sequence[PoolPlan], local_images: bool, hosts: Mapping[str, str] | None = None
-) -> tuple[TidyPlan, ...]:
-    """What tidies the outputs of these pools.
-
-    ``hosts`` says where each instance runs, by its name; all on one host where it is absent.
-    """
+def plan_tidy(prefix: str, pools: Sequence[PoolPlan], local_images: bool) -> tuple[TidyPlan, ...]:
+    """What tidies the outputs of these pools."""
     image = own_image("tidy", local_images)
     limits: dict[tuple[str, str], list[tuple[str, OutputsLimit]]] = {}
     for pool in pools:
         for instance in pool.instances:
             if pool.outputs_limit and instance.volume:
-                host = hosts[instance.name] if hosts else Host().name
-                key = host, pool.container.user
+                key = instance.host, pool.container.user
                 limits.setdefault(key, []).append((instance.volume, pool.outputs_limit))
     return tuple(
         TidyPlan(tidy_name(prefix, host, user), host, user, image, tuple(sorted(of, key=lambda limit: limit[0])))
