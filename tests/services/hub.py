@@ -6,6 +6,7 @@ It is what huggingface_hub, the real client, asks it. What it does not have: acc
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from threading import Thread
 
 REPOSITORY = "example/model"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+MEGABYTE = 1_000_000
 LARGE_FROM = 10_000
 """Bytes from which a file is kept as Hugging Face keeps large ones: beside git, by its SHA-256."""
 
@@ -33,6 +35,8 @@ class Hub:
     """Who does not bring it is told that there is no such repository, as Hugging Face does."""
     cut_after: dict[str, int] = field(default_factory=dict)
     """By file: the bytes after which every connection breaks."""
+    pause: float = 0.0
+    """Seconds after each megabyte."""
     changed: dict[str, bytes] = field(default_factory=dict)
     """By file: what is sent in its place."""
     asked: list[tuple[str, str | None]] = field(default_factory=list)
@@ -101,7 +105,9 @@ def a_hub(files: dict[str, bytes], address: str = "127.0.0.1") -> Iterator[Hub]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body) if length is None else length))
             self.end_headers()
-            self.wfile.write(body)
+            for first in range(0, len(body), MEGABYTE):
+                self.wfile.write(body[first : first + MEGABYTE])
+                time.sleep(hub.pause)
 
         def _refuse(self, status: int, code: str) -> None:
             self._answer(status, b"{}", {"X-Error-Code": code})

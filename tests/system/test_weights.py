@@ -4,8 +4,12 @@ The hub is tests/services/hub.py; Hugging Face itself is out of reach here. Inst
 """
 
 import copy
+import os
 import random
+import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -180,6 +184,35 @@ def test_another_model_has_another_volume_and_reaches_only_its_pool(changed: Dep
     assert {name for name in before if before[name] != after[name]} == {"tts-weights-two-1"}
     read = changed.docker.containers.get("tts-weights-two-1").exec_run(["ls", "/srv/model"])
     assert read.output == b"config.json\n"
+
+
+def test_an_up_that_is_interrupted_leaves_the_fetch_going_and_the_next_one_follows_it(
+    changed: Deployment, hub: Hub
+) -> None:
+    changed.pool("two")["weights"] = {"files": ["*.safetensors"]}
+    hub.asked.clear()
+    hub.pause = 0.5
+    with ThreadPoolExecutor() as beside:
+        interrupted = beside.submit(changed.up)
+        until = time.monotonic() + 60
+        while not hub.asked and time.monotonic() < until:
+            time.sleep(0.1)
+        os.kill(child_called("pulumi"), signal.SIGINT)
+        with pytest.raises(Exception, match="cancel"):
+            interrupted.result(timeout=60)
+    hub.pause = 0.0
+    changed.up()
+    assert [path for path, _ in hub.asked] == ["model.safetensors"], "it was not begun again"
+    assert "tts-weights-two-1" in instances(changed)
+
+
+def child_called(name: str) -> int:
+    """The process id of a program that this one has started."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        if fields["Name"] == name and fields["PPid"] == str(os.getpid()):
+            return int(fields["Pid"])
+    raise AssertionError(f"no {name} runs")
 
 
 def test_the_volume_outlives_the_stack(weights: Deployment, hub: Hub) -> None:

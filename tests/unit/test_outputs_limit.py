@@ -14,6 +14,7 @@ from tests.unit.conftest import World, run
 from tests.unit.fleets import OWN_ENGINE
 from tests.unit.test_components import CONTAINER, speech
 from tests.unit.test_config import problems_of
+from tests.unit.test_weights import TWO_HOSTS
 
 LIMIT = {"age": "30d", "size": "20g"}
 
@@ -87,3 +88,13 @@ def test_a_pool_in_somebody_elses_stack_keeps_its_limits_too(world: World) -> No
     written = {key: value for key, value in voice(outputs_limit=LIMIT).items() if key != "name"}
     run(lambda: TtsPool("mine", {"network": "theirs", "pool": written}).upstreams)
     assert [name for name in world.inputs(CONTAINER) if "tidy" in name] == ["mine-tidy-local-10001"]
+
+
+def test_each_host_tidies_what_is_on_it() -> None:
+    pins = [{"instance": 1, "host": "near"}, {"instance": 2, "host": "far"}]
+    config = stack(voice(outputs_limit={"size": "1g"}, pins=pins), hosts=TWO_HOSTS)
+    plan = plan_stack(load_stack(config), "tts-test", local_images=True)
+    assert [(tidy.name, tidy.host, [volume for volume, _ in tidy.limits]) for tidy in plan.tidy] == [
+        ("tts-test-tidy-far-10001", "far", ["tts-test-voice-2-outputs"]),
+        ("tts-test-tidy-near-10001", "near", ["tts-test-voice-1-outputs"]),
+    ]

@@ -229,3 +229,23 @@ def test_it_runs_again_if_it_failed_or_is_gone(
 
 def test_an_engine_without_a_directory_has_nothing_filled() -> None:
     assert filled_weights(load_stack(stack()).pools[0].profile) is None
+
+
+# ---- several hosts
+
+TWO_HOSTS = [{"name": "near"}, {"name": "far", "docker": "tcp://10.0.0.2:2375", "address": "10.0.0.2"}]
+
+
+def test_each_host_has_the_model_once_where_it_is_needed(world: World) -> None:
+    pins = [{"instance": 1, "host": "near"}, {"instance": 2, "host": "far"}, {"instance": 3, "host": "far"}]
+    only_near = pool("other", weights={**MODEL, "revision": "f" * 40}, pins=[{"instance": 1, "host": "near"}])
+    speech(stack(pool("mine", instances=3, pins=pins), only_near, hosts=TWO_HOSTS))
+    volumes = sorted(name for name in world.inputs(VOLUME) if "-weights-" in name)
+    assert len(volumes) == 3
+    (far,) = [name for name in volumes if name.endswith("-far")]
+    near = far.removesuffix("-far")
+    containers = world.inputs(CONTAINER)
+    mounted = {name: containers[f"tts-test-mine-{name}"]["volumes"][0]["volumeName"] for name in (1, 2, 3)}
+    assert mounted == {1: near, 2: far, 3: far}
+    assert [network["name"] for network in containers[f"{far}-fill"]["networksAdvanced"]] == ["tts-test-outside-far"]
+    assert [network["name"] for network in containers[f"{near}-fill"]["networksAdvanced"]] == ["tts-test-outside"]
