@@ -7,6 +7,7 @@ import pytest
 
 from pulumi_tts.config import ConfigError
 from pulumi_tts.docker import SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
+from pulumi_tts.docker.instance import patience
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
 
@@ -114,6 +115,13 @@ def test_up_waits_for_an_instance_as_long_as_its_engine_may_take_to_load(world: 
     assert instance["wait"] is True
     assert instance["waitTimeout"] == 600 + 2 * 15
     assert instance["healthcheck"]["startPeriod"] == "10m0s"
+
+
+def test_the_provider_does_not_give_up_before_a_large_model_is_loaded() -> None:
+    assert patience(600) is None
+    longer = patience(1860)
+    assert longer
+    assert longer.create == "1920s"
 
 
 def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:

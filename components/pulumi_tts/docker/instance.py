@@ -22,6 +22,10 @@ from pulumi_tts.docker.weights import Weights
 from pulumi_tts.plan.graphics import gpu_health, gpu_settings
 from pulumi_tts.plan.pools import Container, Instance
 
+PROVIDERS_LIMIT = 1200
+"""Seconds after which the provider gives up making a container, whatever `wait_timeout` says."""
+
+_MARGIN = 60
 SEEN_BY_EDGE = 1.0
 """Seconds beyond its health-check interval until the edge acts on what the check found."""
 
@@ -47,6 +51,7 @@ class TtsInstance(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions.merge(here, pulumi.ResourceOptions(parent=parent))
         super().__init__("tts:index:TtsInstance", instance.name, None, opts)
         health = container.health
+        wait_timeout = health.startup + health.retries * (health.interval + health.timeout)
         turns = rolling_updates()
         turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE)
         self.container = docker.Container(
@@ -79,14 +84,16 @@ class TtsInstance(pulumi.ComponentResource):
                 start_period=duration(health.startup),
             ),
             wait=True,
-            wait_timeout=health.startup + health.retries * (health.interval + health.timeout),
+            wait_timeout=wait_timeout,
             restart="unless-stopped",
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
             **hardened(stack, "instance", container.memory, _found_again_by(instance)),
             opts=pulumi.ResourceOptions.merge(
                 container_options(self, turns.binding),
-                pulumi.ResourceOptions(depends_on=[weights.ready] if weights else None),
+                pulumi.ResourceOptions(
+                    depends_on=[weights.ready] if weights else None, custom_timeouts=patience(wait_timeout)
+                ),
             ),
         )
         self.container.id.apply(lambda _: turns.registered(instance.name))
@@ -105,6 +112,13 @@ class TtsInstance(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         return [docker.ContainerVolumeArgs(container_path=container.outputs, volume_name=volume.name)]
+
+
+def patience(wait_timeout: int) -> pulumi.CustomTimeouts | None:
+    """How long the provider may take for a container that is waited for; absent where its own limit will do."""
+    if wait_timeout < PROVIDERS_LIMIT - _MARGIN:
+        return None
+    return pulumi.CustomTimeouts(create=f"{wait_timeout + _MARGIN}s")
 
 
 def _models(container: Container, volume: pulumi.Input[str] | None) -> list[docker.ContainerVolumeArgs]:
