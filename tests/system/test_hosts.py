@@ -125,7 +125,7 @@ def changed(fleet: Fleet) -> Iterator[Fleet]:
     fleet.config = before
 
 
-def failure(fleet: Fleet) -> str:
+def failure(fleet: Deployment) -> str:
     """What is said by an `up` that fails."""
     with pytest.raises(auto.CommandError) as error:
         fleet.up()

@@ -76,6 +76,12 @@ def test_an_instance_keeps_its_port_whoever_comes_or_goes() -> None:
     assert where(fewer)["new-2"] == "http://10.0.0.7:20002"
 
 
+def test_a_port_is_not_given_away_in_the_same_up_in_which_its_instance_goes() -> None:
+    survey = found(planned(voice(instances=2)))
+    plan = planned(voice(name="other", instances=2), survey=survey)
+    assert where(plan)["other-2"] == "http://10.0.0.7:20001", "what goes, goes when the others have come"
+
+
 def test_a_port_that_somebody_else_has_is_not_taken() -> None:
     plan = planned(voice(instances=4), survey=Survey(taken={"b": frozenset({20000})}))
     assert where(plan)["voice-2"] == "http://10.0.0.7:20001"
