@@ -19,11 +19,12 @@ from bootstrap.pulumi import Engine
 from pulumi_tts import command
 from pulumi_tts.config import load_stack, versions
 from pulumi_tts.docker.preflight import uses_local_images
-from pulumi_tts.plan.images import base_image, edge_image
+from pulumi_tts.plan.images import base_image
 from tests.system.another_docker import another_docker, copy_image
 from tests.system.conftest import dev_like, take_away
 from tests.system.deployment import Deployment, free_port
 from tests.system.gpu_stand_in import StandIn, stand_in
+from tests.system.images import edge_on_this_machine
 
 CARDS = [f"GPU-{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd"]
 
@@ -77,20 +78,6 @@ def gpus(runtime: StandIn, engine: Engine, tmp_path_factory: pytest.TempPathFact
             yield deployment
         finally:
             take_away(deployment)
-
-
-def edge_on_this_machine(local: bool) -> str:
-    """Traefik's image on this machine's own Docker, built or pulled if need be."""
-    images = docker.from_env().images
-    image = edge_image(local)
-    if not images.list(name=image.reference):
-        if image.build:
-            build = image.build
-            arguments = {"BASE": build.base}
-            images.build(path=str(build.context), dockerfile=build.dockerfile, tag=image.reference, buildargs=arguments)
-        else:
-            images.pull(image.reference)
-    return image.reference
 
 
 def arrived(gpus: Deployment, runtime: StandIn) -> dict[str, str]:

@@ -57,7 +57,7 @@ def test_the_committed_schema_is_the_configs() -> None:
     ("model", "places"),
     [
         (Stack, [()]),
-        (Host, [("hosts", 0)]),
+        (Host, [("hosts", 0), ("hosts", 1)]),
         (Gpu, [("hosts", 0, "gpus", 0)]),
         (Pin, [("pools", 2, "pins", 0)]),
         (OutputsLimit, [("pools", 2, "outputs_limit")]),

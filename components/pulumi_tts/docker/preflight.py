@@ -42,13 +42,17 @@ def _has_local_base(docker: Any) -> bool:
 
 
 def _one_engine_twice(stack: Stack, reached: Reached) -> Iterator[Problem]:
-    """Two endpoints may lead to one engine, whose cards would then be counted twice."""
+    """Two endpoints may lead to one engine, whose cards would then be counted twice.
+
+    The ID alone does not tell: machines that were cloned can share it.
+    """
     if len(reached.answering) == 1:
         return
-    first: dict[str, str] = {}
+    first: dict[tuple[str, ...], str] = {}
     for at, host in enumerate(stack.hosts):
         if docker := reached.answering.get(host.name):
-            engine = docker.info()["ID"]
+            info = docker.info()
+            engine = (info["ID"], info["Name"], info["DockerRootDir"])
             if engine in first:
                 url = shown(endpoint(host.docker).url)
                 reason = f"is the same Docker engine as that of the host {first[engine]!r}"

@@ -27,8 +27,8 @@ def published_ports(
     """A port for each instance that is not on the first host, which has the edge.
 
     ``instances`` says on which host each one will be. ``now`` are the ports of those that stay there: they keep them,
-    and the others take the lowest that are free. ``taken`` are, by host, the ports that somebody else has. Raises
-    ConfigError for each host that has too few.
+    and the others take the lowest that are free. ``taken`` are, by host, the ports that somebody has, who may be an
+    instance that leaves: it goes when the others have come. Raises ConfigError for each host that has too few.
     """
     found: dict[str, Published] = {}
     problems = []

@@ -111,11 +111,9 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
     placement = place(stack.hosts, stack.pools, now, found.silent)
     hosts = {container: placement.places[key].host for container, key in keys.items()}
     staying = {
-        container: port
-        for container, port in found.ports.items()
-        if container in hosts and hosts[container] == found.running[container].host
+        container: port for container, port in found.ports.items() if hosts.get(container) == found.host_of(container)
     }
-    published = published_ports(stack.hosts, hosts, staying, found.taken)
+    published = published_ports(stack.hosts, hosts, staying, found.ports_in_use())
     pools = tuple(
         plan_pool(
             pool,

@@ -18,3 +18,14 @@ class Survey:
     """By host, the ports that containers of others have."""
     silent: frozenset[str] = frozenset()
     """The hosts that do not answer. What is there stays there, and nothing new is put there."""
+
+    def host_of(self, instance: str) -> str:
+        """Where an instance that runs is."""
+        return self.running[instance].host
+
+    def ports_in_use(self) -> dict[str, frozenset[int]]:
+        """By host, the ports that somebody has, this stack's own instances included."""
+        ours: dict[str, set[int]] = {}
+        for instance, port in self.ports.items():
+            ours.setdefault(self.host_of(instance), set()).add(port)
+        return {host: self.taken.get(host, frozenset()) | ours.get(host, set()) for host in {*ours, *self.taken}}
