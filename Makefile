@@ -97,14 +97,17 @@ engines-doc: venv ## write docs/engines.md from the engines' profiles
 COMPILE := uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate \
     --no-emit-index-url --custom-compile-command 'make lock'
 
-# The environment takes what services/ import at the versions that their images have.
+# The environment takes what services/ import at the versions that their images have. hf-xet is another way to fetch
+# from the hub, which fill does not go.
 .PHONY: lock
 lock: ## resolve the Python dependencies again, of .venv and of the images (needs uv)
 	$(COMPILE) services/voice/requirements.in -o services/voice/requirements.txt
 	$(COMPILE) services/studio/requirements.in -c services/voice/requirements.txt -o services/studio/requirements.txt
 	$(COMPILE) services/keeper/requirements.in -c services/studio/requirements.txt -o services/keeper/requirements.txt
-	$(COMPILE) pyproject.toml --group dev --group bootstrap services/studio/requirements.in services/keeper/requirements.in \
-	    -c services/studio/requirements.txt -c services/keeper/requirements.txt -o requirements.lock
+	$(COMPILE) services/fill/requirements.in -c services/studio/requirements.txt --no-emit-package hf-xet \
+	    -o services/fill/requirements.txt
+	$(COMPILE) pyproject.toml --group dev --group bootstrap $(wildcard services/*/requirements.in) \
+	    $(patsubst %,-c services/%/requirements.txt,studio keeper fill) -o requirements.lock
 
 .PHONY: format
 format: venv ## put the code into the form that `make lint` asks for

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from pulumi_tts.config import ConfigError, load_stack
-from pulumi_tts.docker.preflight import running_places
-from pulumi_tts.plan import plan_stack
+from pulumi_tts.config import ConfigError, Stack, load_stack
+from pulumi_tts.docker.survey import reach, survey
+from pulumi_tts.plan import Survey, plan_stack
 from pulumi_tts.render.placement import placement_json, placement_table
 
 _REFUSED = 1
@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_stack(_written(path))
         name = f"tts-{_stack_name(path)}"
-        running = {} if asked.fresh else running_places(config, name)
-        placement = plan_stack(config, name, local_images=False, running=running).placement
+        now = Survey() if asked.fresh else _survey(config, name)
+        placement = plan_stack(config, name, local_images=False, survey=now).placement
     except ConfigError as error:
         print(error.report(f"{path}, tts:stack"), file=sys.stderr)
         return _REFUSED
@@ -33,6 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print(placement_table(placement) or "No instance needs a graphics card.")
     return 0
+
+
+def _survey(config: Stack, name: str) -> Survey:
+    """What is on the hosts now; where there is only one place to be, none is asked. Says which do not answer."""
+    if len(config.hosts) == 1 and not config.hosts[0].gpus:
+        return Survey()
+    reached = reach(config, name)
+    for problem in reached.silent.values():
+        print(problem, file=sys.stderr)
+    return survey(config, name, reached)
 
 
 def _parser() -> argparse.ArgumentParser:

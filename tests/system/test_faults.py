@@ -266,8 +266,10 @@ def test_with_two_of_three_dead_the_third_serves_its_slots_and_the_rest_is_told_
     assert {answer.outcome for answer in crowd.answers} == {WHOLE, BUSY}
     told = sorted(answer.ended - answer.began for answer in crowd.of(BUSY))
     assert quantile(told, 0.95) < AT_ONCE
-    print(f"\nout of rotation after {out - at:.2f} s; of a crowd {len(crowd.of(WHOLE))} whole, {len(told)} told to come "
-          f"again within {quantile(told, 0.95) * 1000:.0f} ms (95 %), {told[-1] * 1000:.0f} ms (all)")  # fmt: skip
+    print(
+        f"\nout of rotation after {out - at:.2f} s; of a crowd {len(crowd.of(WHOLE))} whole, {len(told)} told to come "
+        f"again within {quantile(told, 0.95) * 1000:.0f} ms (95 %), {told[-1] * 1000:.0f} ms (all)"
+    )
 
 
 def test_with_all_dead_everybody_is_told_at_once_and_served_soon_after_one_is_back(

@@ -25,3 +25,13 @@ def studio(**changes: Any) -> dict[str, Any]:
 def stack(*pools: Any, **changes: Any) -> dict[str, Any]:
     """A stack of pools; those of the dev stack where none are given."""
     return {"images": "local", "pools": list(pools) or [voice(), studio()]} | changes
+
+
+def second(**changes: Any) -> dict[str, Any]:
+    """A host that is not the edge's."""
+    return {"name": "b", "docker": "ssh://b", "address": "10.0.0.7"} | changes
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    """So many hosts that are not the edge's."""
+    return [second(name=f"b{n}", docker=f"ssh://b{n}", address=f"10.0.1.{n}") for n in range(1, count + 1)]

@@ -7,6 +7,7 @@ import pytest
 
 from pulumi_tts.config import ConfigError
 from pulumi_tts.docker import SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
+from pulumi_tts.docker.instance import patience
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
 
@@ -130,6 +131,13 @@ def test_up_waits_for_an_instance_as_long_as_its_engine_may_take_to_load(world: 
     assert instance["healthcheck"]["startPeriod"] == "10m0s"
 
 
+def test_the_provider_does_not_give_up_before_a_large_model_is_loaded() -> None:
+    assert patience(600) is None
+    longer = patience(1860)
+    assert longer
+    assert longer.create == "1920s"
+
+
 def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
     outputs = speech(stack())
     assert outputs["edge_url"] == "http://localhost:8080"
@@ -138,8 +146,14 @@ def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
             "url": "http://voice.localhost:8080",
             "instances": ["http://voice1.localhost:8080", "http://voice2.localhost:8080"],
             "engine": "voice",
+            "hosts": ["local", "local"],
         },
-        "studio": {"url": "http://localhost:8080/studio", "instances": [], "engine": "studio"},
+        "studio": {
+            "url": "http://localhost:8080/studio",
+            "instances": [],
+            "engine": "studio",
+            "hosts": ["local", "local"],
+        },
     }
     assert outputs["dashboard"] == {
         "url": "http://dashboard.localhost:8080/dashboard/",

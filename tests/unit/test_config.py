@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pulumi_tts.config import ConfigError, Problem, load_stack
-from tests.unit.configs import stack, studio, voice
+from tests.unit.configs import many, second, stack, studio, voice
 
 
 def problems_of(raw: object) -> list[Problem]:
@@ -80,6 +80,8 @@ def problems_of(raw: object) -> list[Problem]:
         (stack(edge={"drain": "999999h"}), "edge.drain", "at most 168h"),
         (stack(voice(health={"interval": "2s"})), "pools[0].health", "Make the timeout at most the interval"),
         (stack(voice(writable=["/outputs/tmp"])), "pools[0]", "Give each a directory of its own"),
+        (stack(voice(models="/outputs/models")), "pools[0]", "Give each a directory of its own"),
+        (stack(voice(models="/tmp")), "pools[0]", "Give each a directory of its own"),
         (stack(voice(image="ollama/ollama")), "pools[0].image", "with a tag or digest"),
         (stack(voice(image="Ollama:1")), "pools[0].image", "with a tag or digest"),
         (stack(voice(instances=10**5000)), "pools[0].instances", "Use at most 512"),
@@ -88,6 +90,21 @@ def problems_of(raw: object) -> list[Problem]:
         (stack(hosts=[{"docker": "tcp://[::1"}]), "hosts[0].docker", "Write unix:///var/run/docker.sock"),
         (stack(images="lokal"), "images", "Choose 'auto', 'registry' or 'local'"),
         (stack(hosts=[{"docker": "gpu-1:2375"}]), "hosts[0].docker", "Write unix:///var/run/docker.sock"),
+        (stack(hosts=[{}, {"name": "b", "docker": "ssh://b"}]), "hosts[1].address", "as in address: 10.0.0.7"),
+        (stack(hosts=[{}, second(address="b.internal")]), "hosts[1].bind", "as in bind: 10.0.0.7"),
+        (stack(hosts=[{}, second(address="8.8.8.8")]), "hosts[1].address", "is not a private IPv4 address"),
+        (stack(hosts=[{}, second(address="127.0.0.1")]), "hosts[1].address", "is not a private IPv4 address"),
+        (stack(hosts=[{}, second(bind="0.0.0.0")]), "hosts[1].bind", "is not a private IPv4 address"),
+        (stack(hosts=[{}, second(address="b:80")]), "hosts[1].address", "with no port"),
+        (stack(hosts=[{}, second(ports="20000")]), "hosts[1].ports", "as in '20000-20999'"),
+        (stack(hosts=[{}, second(ports="20999-20000")]), "hosts[1].ports", "is not a range of ports"),
+        (stack(hosts=[{}, second(ports="80-90")]), "hosts[1].ports", "is not a range of ports"),
+        (stack(hosts=[{}, second(name="local")]), "hosts[1].name", "is also the name of hosts[0]"),
+        (stack(hosts=[{"docker": "ssh://b"}, second()]), "hosts[1].docker", "is also the docker of hosts[0]"),
+        (stack(hosts=[{}, second(), second(name="c", docker="ssh://c")]), "hosts[2].address", "of hosts[1]"),
+        (stack(hosts=[{"docker": "ssh://a", "certificates": "/c"}]), "hosts[0]", "an endpoint without TLS"),
+        (stack(hosts=[{"docker": "tcp://a:1", "certificates": "c"}]), "hosts[0].certificates", "Write it as in"),
+        (stack(hosts=[{}, *many(64)]), "hosts", "Give at most 64"),
         (
             stack(studio(routes={"path": "/studio", "pool": "studio.{domain}"})),
             "pools[0].routes",

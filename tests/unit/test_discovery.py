@@ -8,6 +8,7 @@ import pulumi
 import pytest
 
 from pulumi_tts.config import load_stack
+from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.socket_proxy import SocketProxy
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.socket_proxy import Published, keeper_proxy, socket_of
@@ -69,7 +70,7 @@ def test_only_the_proxy_has_dockers_socket_and_only_its_client_is_on_its_network
     speech(stack(edge=ON))
     containers = world.inputs(CONTAINER)
     with_socket = [name for name, inputs in containers.items() if "docker.sock" in str(inputs.get("mounts"))]
-    assert with_socket == ["tts-test-edge-discovery-socket-proxy"]
+    assert sorted(with_socket) == ["tts-test-edge-discovery-socket-proxy", "tts-test-socket-proxy"]
     proxy = containers["tts-test-edge-discovery-socket-proxy"]
     assert proxy["capabilities"] == {"drops": ["ALL"]}
     assert proxy["readOnly"] is True
@@ -183,7 +184,9 @@ PUBLISHED = keeper_proxy("tts-dev", ["tts-dev-voice"], "ssh://gpu-1", Published(
 def test_a_proxy_for_another_machine_has_an_address_there_and_a_token(world: World) -> None:
     def program() -> pulumi.Output[str]:
         parent = pulumi.ComponentResource("test:index:Parent", "parent")
-        proxy = SocketProxy(PUBLISHED, stack="tts-dev", image="envoy", at="ssh://gpu-1", parent=parent, token="secret")
+        proxy = SocketProxy(
+            PUBLISHED, stack="tts-dev", image="envoy", at=Endpoint("ssh://gpu-1"), parent=parent, token="secret"
+        )
         assert proxy.url == "http://10.0.0.5:2375"
         return proxy.network
 
@@ -195,4 +198,10 @@ def test_a_proxy_for_another_machine_has_an_address_there_and_a_token(world: Wor
 
 def test_a_proxy_that_anybody_could_reach_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="is published, and would let anybody in"):
-        SocketProxy(PUBLISHED, stack="tts-dev", image="envoy", at=None, parent=pulumi.ComponentResource("t:i:P", "p"))
+        SocketProxy(
+            PUBLISHED,
+            stack="tts-dev",
+            image="envoy",
+            at=Endpoint("ssh://gpu-1"),
+            parent=pulumi.ComponentResource("t:i:P", "p"),
+        )

@@ -78,14 +78,14 @@ DOCUMENTED = {
     ),
     "vllm-omni": Documented(
         source="vllm-project/vllm-omni: speech API page; recipe for CosyVoice3; docker/Dockerfile.cuda (no entrypoint)",
-        command=f"vllm serve FunAudioLLM/Fun-CosyVoice3-0.5B-2512 --revision {COMMIT} --omni "
+        command="vllm serve /weights --served-model-name FunAudioLLM/Fun-CosyVoice3-0.5B-2512 --omni "
         "--host 0.0.0.0 --port 8000 --trust-remote-code",
         port=8000,
         check="/health",
         environment={"HF_HOME": "/models/huggingface", "VLLM_CACHE_ROOT": "/models/vllm"},
         image="vllm/vllm-omni:v0.28.0",
         user="0:0",
-        volumes=("/models",),
+        volumes=("/models", "/weights"),
         way_out=True,
     ),
     "vibevoice": Documented(
@@ -116,7 +116,7 @@ DOCUMENTED = {
         environment={"API_SERVER_NAME": "0.0.0.0", "API_SERVER_PORT": "8080"},
         image="fishaudio/fish-speech:server-cuda-v2.0.0-beta",
         user="1000:1000",
-        volumes=("/app/references", "/app/checkpoints"),
+        volumes=("/app/references", "/app/checkpoints/s2-pro"),
     ),
     "kokoro": Documented(
         source="remsky/Kokoro-FastAPI v0.8.0: docker/gpu/Dockerfile.optimized, docker/scripts/entrypoint.sh",
@@ -241,7 +241,9 @@ def test_only_an_engine_that_downloads_has_a_way_out(engine: str, world: World) 
     assert networks == ["tts-test-network", "tts-test-outside"][: 1 + DOCUMENTED[engine].way_out]
     internal = {name: inputs.get("internal") for name, inputs in world.inputs("docker:index/network:Network").items()}
     assert internal["tts-test-network"] is True
-    assert ("tts-test-outside" in internal) is DOCUMENTED[engine].way_out
+    weights = ENGINES[engine].weights
+    fetched_for_it = bool(weights and weights.directory)
+    assert ("tts-test-outside" in internal) is (DOCUMENTED[engine].way_out or fetched_for_it)
 
 
 @every_engine
@@ -262,7 +264,7 @@ def test_it_plans_and_renders_with_several_instances(engine: str) -> None:
     assert plan.guard
     assert plan.guard.url in traefik.routes_file(plan.routes, plan.edge)
     assert plan.guard.pools[0].instances[2] == GuardedInstance(
-        "tts-test-it-3", "tts-test-it-3", DOCUMENTED[engine].port
+        "tts-test-it-3", "tts-test-it-3", DOCUMENTED[engine].port, "local"
     )
     assert set(envoy.files(plan.guard)) >= {"clusters.json", "listeners.json"}
 

@@ -60,6 +60,19 @@ guards = some.fixed_dictionaries(
         "canary": mostly(canaries),
     },
 )
+others = some.fixed_dictionaries(
+    {
+        "name": mostly(some.sampled_from(["gpu-1", "gpu-2", "gpu-3"])),
+        "docker": mostly(some.sampled_from(["ssh://gpu-1", "ssh://gpu-2", "tcp://gpu-3:2376", "gpu-3"])),
+        "address": mostly(some.sampled_from(["10.0.0.1", "10.0.0.2", "gpu-3.internal", "8.8.8.8"])),
+    },
+    optional={
+        "bind": mostly(some.sampled_from(["10.0.0.3", "0.0.0.0"])),
+        "ports": mostly(some.sampled_from(["20000-20001", "20000-20999", "1-2"])),
+        "certificates": mostly(some.sampled_from(["~/tls", "tls"])),
+        "gpus": mostly(some.lists(mostly(cards), max_size=3)),
+    },
+)
 pools = some.fixed_dictionaries(
     {
         "name": mostly(labels),
@@ -86,7 +99,9 @@ stacks = some.fixed_dictionaries(
     optional={
         "domain": mostly(some.sampled_from(["localhost", "voice.example.com", "x" * 70, "1.2.3.4"])),
         "images": mostly(some.sampled_from(["auto", "local", "registry"])),
-        "hosts": mostly(some.lists(mostly(machines), min_size=1, max_size=1)),
+        "hosts": mostly(
+            some.tuples(mostly(machines), some.lists(mostly(others), max_size=2)).map(lambda all_: [all_[0], *all_[1]])
+        ),
         "edge": mostly(some.fixed_dictionaries({}, optional={"port": mostly(some.integers(-1, 70_000))})),
         "unknown": anything,
     },
@@ -120,6 +135,8 @@ def is_complete(plan: StackPlan) -> None:
     if plan.guard:
         clusters = json.loads(envoy.files(plan.guard)["clusters.json"])["resources"]
         assert {cluster["name"] for cluster in clusters} >= {pool.name for pool in guarded}
+    upstreams = [instance.upstream for pool in plan.pools for instance in pool.instances]
+    assert len(set(upstreams)) == len(upstreams), "two instances at one address"
     assert all(left >= 0 for left in plan.placement.left.values()), "a card is oversubscribed"
 
 

@@ -16,9 +16,10 @@ from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.keeper import Heal, Keeper, Restart
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
-from pulumi_tts.config.profile import Health, Overrides, Profile, Weights
+from pulumi_tts.config.profile import Health, Overrides, Profile
 from pulumi_tts.config.schema import file_schema_text
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.weights import Weights
 from pulumi_tts.plan import plan_stack
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +57,7 @@ def test_the_committed_schema_is_the_configs() -> None:
     ("model", "places"),
     [
         (Stack, [()]),
-        (Host, [("hosts", 0)]),
+        (Host, [("hosts", 0), ("hosts", 1)]),
         (Gpu, [("hosts", 0, "gpus", 0)]),
         (Pin, [("pools", 3, "pins", 0)]),
         (Guard, [("guard",)]),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.rotation import Keeper, Keepers, NotBackError
 
 INSTANCE = "tts-test-voice-1"
@@ -44,7 +45,7 @@ def keepers(monkeypatch: pytest.MonkeyPatch, script: Scripted) -> Keepers:
     monkeypatch.setattr(Keeper, "ask", ask)
     made = Keepers()
     for container in dict.fromkeys(container for container, _ in script.answers):
-        made.add(Keeper("unix:///nowhere.sock", container))
+        made.add(Keeper(Endpoint("unix:///nowhere.sock"), container))
     return made
 
 

@@ -17,6 +17,7 @@ _IMAGE = re.compile(
     r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"  # name
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"  # tag, digest
 )
+_PORTS = re.compile(r"([0-9]{4,5})-([0-9]{4,5})")
 _DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
 _SHORT_DURATION = re.compile(r"([0-9]{1,6})(ms|s)")
 _SIZE = re.compile(r"([0-9]{1,6})(m|g)")
@@ -24,6 +25,7 @@ _LONGEST = 7 * 24 * 3600
 _LONGEST_SHORT = 600_000
 _SHORTEST_SHORT = 50  # less is below what a busy machine keeps to
 _SMALLEST = 16  # MiB; Docker refuses less than 6, and takes 0 for no limit
+_FIRST_PORT, _LAST_PORT = 1024, 65535
 _MAX_HOST_LENGTH = 253  # RFC 1035, 2.3.4
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _MEBIBYTES = {"m": 1, "g": 1024}
@@ -112,6 +114,53 @@ def _bind_address(value: str) -> str:
             "Use 127.0.0.1 for this machine only, 0.0.0.0 for every interface, or one interface's address",
         ) from error
     return value
+
+
+def is_ip_address(text: str) -> bool:
+    """Whether a text is an IPv4 address."""
+    try:
+        IPv4Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
+def _private_address(value: str) -> str:
+    address = IPv4Address(value) if is_ip_address(value) else None
+    if address is None or not address.is_private or address.is_unspecified or address.is_loopback:
+        # What is published there has no login of its own, so it never is where everybody is.
+        raise refused(
+            "is not a private IPv4 address",
+            "Use the host's own address on a network that only your hosts are on (10.…, 172.16.…, 192.168.…), "
+            "as a VPN such as WireGuard gives one too",
+        )
+    return value
+
+
+def _address(value: str) -> str:
+    if is_ip_address(value):
+        return _private_address(value)
+    if not is_host_name(value):
+        raise refused(
+            "is neither an IPv4 address nor a host name", "Write it as in '10.0.0.7' or 'gpu-2.internal', with no port"
+        )
+    return value
+
+
+def _port_range(value: str) -> str:
+    match = _PORTS.fullmatch(value)
+    if not match or not _FIRST_PORT <= int(match[1]) <= int(match[2]) <= _LAST_PORT:
+        raise refused(
+            "is not a range of ports",
+            f"Write the first and the last, from {_FIRST_PORT} to {_LAST_PORT}, as in '20000-20999'",
+        )
+    return value
+
+
+def ports_of(written: str) -> range:
+    """The ports of a range as it is written, `20000-20999`, its last one included."""
+    first, last = written.split("-")
+    return range(int(first), int(last) + 1)
 
 
 def _image(value: str) -> str:
@@ -207,6 +256,14 @@ PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 Directory = Annotated[str, AfterValidator(_directory)]
 BindAddress = Annotated[str, AfterValidator(_bind_address)]
+PrivateAddress = Annotated[str, AfterValidator(_private_address)]
+"""An IPv4 address that only machines of one's own reach."""
+Address = Annotated[str, AfterValidator(_address)]
+"""Such an address, or a host name."""
+PortRange = Annotated[
+    str, AfterValidator(_port_range), WithJsonSchema({"type": "string", "pattern": f"^{_PORTS.pattern}$"})
+]
+"""Ports from the first to the last, as in `20000-20999`."""
 ImageReference = Annotated[str, AfterValidator(_image)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, BeforeValidator(_seconds), _as_written(_DURATION)]

@@ -10,22 +10,8 @@ from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, did_you_mean, shown
 
 
-def host_checks(hosts: Mapping[int, Host]) -> Iterator[Problem]:
-    """What is wrong with hosts that are right alone, by their place in the YAML."""
-    names: dict[str, int] = {}
-    for at, host in hosts.items():
-        if host.name in names:
-            yield Problem(
-                f"hosts[{at}].name",
-                shown(host.name),
-                f"is also the name of hosts[{names[host.name]}]",
-                "Give each host a name of its own",
-            )
-        names.setdefault(host.name, at)
-        yield from _card_checks(at, host)
-
-
-def _card_checks(at: int, host: Host) -> Iterator[Problem]:
+def card_checks(at: int, host: Host) -> Iterator[Problem]:
+    """What is wrong between the cards of a host, whose place in the YAML is ``at``."""
     listed: dict[str, int] = {}
     first_whole = next((gpu.id for gpu in host.gpus if not gpu.is_mig), "")
     for place, gpu in enumerate(host.gpus):

@@ -6,7 +6,17 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
-from pulumi_tts.config.fields import Mebibytes, Name, Strict, refused
+from pulumi_tts.config.fields import (
+    Address,
+    Mebibytes,
+    Name,
+    PortRange,
+    PrivateAddress,
+    Strict,
+    is_ip_address,
+    ports_of,
+    refused,
+)
 
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _GPU_ID = re.compile(rf"\d{{1,3}}|GPU-{_UUID}|MIG-{_UUID}|MIG-GPU-{_UUID}/\d+/\d+")
@@ -23,6 +33,14 @@ def _endpoint(value: str) -> str:
         raise refused(
             "is not where a Docker engine can answer",
             "Write unix:///var/run/docker.sock, ssh://user@host or tcp://host:port",
+        )
+    return value
+
+
+def _folder(value: str) -> str:
+    if not value.startswith(("/", "~/")):
+        raise refused(
+            "is not a folder written from the root or the home folder", "Write it as in '~/.docker/gpu-2' or '/etc/…'"
         )
     return value
 
@@ -87,8 +105,39 @@ class Host(Strict):
     name: Name = "local"
     """The host's name in plans and messages."""
     docker: Annotated[str, AfterValidator(_endpoint)] | None = None
-    """Where Docker answers: `unix://…`, `ssh://…` or `tcp://…`. Default: what `DOCKER_HOST` says, else this machine."""
+    """Where Docker answers: `unix://…`, `ssh://…` or `tcp://…`. Default: what `DOCKER_HOST` says, else this machine.
+
+    Keys and options of `ssh://` are what `~/.ssh/config` says."""
+    certificates: Annotated[str, AfterValidator(_folder)] | None = None
+    """For `tcp://` with TLS: the folder with `ca.pem`, `cert.pem` and `key.pem`, on the machine that runs Pulumi.
+
+    Only the folder's name is kept in Pulumi's state. Default: what `DOCKER_CERT_PATH` says."""
+    address: Address | None = None
+    """Where the edge's host reaches this one: a private IPv4 address, or a name. The edge's own host needs none."""
+    bind: PrivateAddress | None = None
+    """The address of this host on which its instances' ports are published. Default: `address`, if it is an IP."""
+    ports: PortRange = "20000-20999"
+    """The ports that instances get on that address, from the lowest free one up. Default: 20000-20999."""
     gpus: list[Gpu] = []
     """The cards that instances may use. Default: none."""
     mig: bool = False
     """Whether cards of this host are split by MIG, so that `gpus` may list MIG devices. Default: no."""
+
+    @property
+    def published_on(self) -> str | None:
+        """The IPv4 address that instances' ports are published on, if the config says one."""
+        return self.bind or (self.address if self.address and is_ip_address(self.address) else None)
+
+    @property
+    def port_range(self) -> range:
+        """The ports that instances may get."""
+        return ports_of(self.ports)
+
+    @model_validator(mode="after")
+    def _certificates_have_a_use(self) -> "Host":
+        if self.certificates and not (self.docker or "").startswith("tcp://"):
+            raise refused(
+                "has certificates for an endpoint without TLS",
+                "Write docker: tcp://host:2376, or take certificates out",
+            )
+        return self

@@ -12,16 +12,20 @@ from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
-from pulumi_tts.config.gpu_checks import host_checks, pool_checks
+from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.guard_checks import canary_checks, upload_checks
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.host_checks import host_checks
+from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
-from pulumi_tts.config.profile import Health, Profile, Weights
+from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
 Location = tuple[int | str, ...]
@@ -41,12 +45,11 @@ _EXPECTED = {
     "enum": ("is not one of the choices", "Choose {expected}"),
     "string_pattern_mismatch": ("is not written as expected", "It has to match {pattern}"),
 }
-_SECRET_FIELDS = {("edge", "dashboard", "password")}
+_SECRET_FIELDS: dict[Location, str] = {
+    ("edge", "dashboard", "password"): "dashboardPassword",
+    ("hub", "token"): "hubToken",
+}
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
-_IN_THE_CLEAR = (
-    "is a secret in the clear",
-    "Write {secret: dashboardPassword} here and run: pulumi config set --secret tts:dashboardPassword",
-)
 
 
 def load_stack(raw: object) -> Stack:
@@ -154,7 +157,7 @@ def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, 
     kind = details["type"]
     context = details.get("ctx", {})
     if kind == "model_type" and location in _SECRET_FIELDS:
-        return _IN_THE_CLEAR
+        return _in_the_clear(_SECRET_FIELDS[location])
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -164,6 +167,10 @@ def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, 
         reason, remedy = _EXPECTED[kind]
         return reason, remedy.format_map(context) if context else remedy
     return "is not accepted", details["msg"]
+
+
+def _in_the_clear(key: str) -> tuple[str, str]:
+    return "is a secret in the clear", f"Write {{secret: {key}}} here and run: pulumi config set --secret tts:{key}"
 
 
 def _shown_unless_secret(location: Location, value: object) -> str:
@@ -187,6 +194,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "engine": Profile,
     "health": Health,
     "weights": Weights,
+    "links": Link,
+    "hub": Hub,
+    "token": SecretReference,
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,
@@ -194,6 +204,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "password": SecretReference,
     "hosts": Host,
     "gpus": Gpu,
+    "outputs_limit": OutputsLimit,
     "pins": Pin,
     "guard": Guard,
     "pools.guard": PoolGuard,

@@ -9,6 +9,7 @@ from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
 from pulumi_tts.config.guard import GuardField, PoolGuard
 from pulumi_tts.config.keeper import Heal, HealField, Restart
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.problems import did_you_mean
 from pulumi_tts.config.profile import Overrides, Profile
@@ -82,6 +83,8 @@ class Pool(Overrides):
     """How requests reach the pool."""
     headers: Headers = {}
     """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
+    outputs_limit: OutputsLimit | None = None
+    """What is removed of each instance's outputs. Default: nothing, ever."""
     pins: list[Pin] = []
     """Instances that have to run in a certain place. Default: none; placement chooses."""
     guard: GuardField = PoolGuard()

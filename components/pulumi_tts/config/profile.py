@@ -18,6 +18,7 @@ from pulumi_tts.config.fields import (
     refused,
 )
 from pulumi_tts.config.problems import did_you_mean
+from pulumi_tts.config.weights import Weights
 
 Command = Annotated[list[str], Field(min_length=1)]
 Cards = Annotated[int, Field(ge=1, le=8)]
@@ -83,24 +84,6 @@ class Health(Strict):
         return self.startup + self.retries * (self.interval + self.timeout)
 
 
-class Weights(Strict):
-    """The model that an engine loads, pinned: it reaches the image's build, the command, and clients.
-
-    A build gets both as its arguments `WEIGHTS_REPOSITORY` and `WEIGHTS_REVISION`; a command has them in place of
-    its words `{repository}` and `{revision}`; every answer has `X-Model-Version: repository@revision`.
-    """
-
-    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")] | None = None
-    """The model's repository on Hugging Face, as in `FunAudioLLM/Fun-CosyVoice3-0.5B-2512`."""
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    """A commit of it, in full. No default: a branch moves, so each pool says which one it speaks with."""
-
-    @property
-    def version(self) -> str | None:
-        """What clients are told, once both are known."""
-        return f"{self.repository}@{self.revision}" if self.repository and self.revision else None
-
-
 class Profile(Strict):
     """An engine: everything that is the same for each of its instances, wherever it runs."""
 
@@ -109,7 +92,8 @@ class Profile(Strict):
     build: Annotated[str, AfterValidator(_built_here)] | None = None
     """The folder of `services/` or `engines/` that the image is built from, instead of `image`."""
     weights: Weights | None = None
-    """The model that is built into the image, or named by the command. Default: the engine's own affair."""
+    """The model that is built into the image, fetched into a volume, or named by the command. Default: the engine's own
+    affair."""
     command: Command | None = None
     """The container's command. Default: the image's own."""
     environment: Environment = {}
@@ -160,8 +144,9 @@ class Profile(Strict):
 
     @property
     def needs_weights(self) -> bool:
-        """Whether the image's build or the command has a place for the model."""
-        return bool(self.build) or "{revision}" in (self.command or ())
+        """Whether the image's build, the command or a volume has a place for the model."""
+        in_volume = bool(self.weights and self.weights.directory)
+        return bool(self.build) or in_volume or "{revision}" in (self.command or ())
 
     @model_validator(mode="after")
     def _has_one_image(self) -> "Profile":

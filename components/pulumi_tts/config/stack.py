@@ -9,19 +9,23 @@ from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain, Strict
 from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
+from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import Keeper
 from pulumi_tts.config.pool import Pool
+
+MAX_HOSTS = 64
+"""As many as placement is measured with (docs/decisions/007-placement.md)."""
 
 
 class ImageSource(StrEnum):
     """Where images come from."""
 
     auto = "auto"
-    """`local` on a host that has the local base image (`make images`), else `registry`."""
+    """`local` if the edge's host has the local base image (`make images`), else `registry`."""
     registry = "registry"
     """Pulled from container registries; our own are built on top of Debian's official image."""
     local = "local"
-    """Built on the host from Debian and Python packages; no container registry is asked."""
+    """Built on each host from Debian and Python packages; no container registry is asked."""
 
 
 class Stack(Strict):
@@ -31,8 +35,8 @@ class Stack(Strict):
     """What `{domain}` stands for in host names. Default: localhost."""
     images: ImageSource = Field(default=ImageSource.auto, strict=False)
     """Where images come from: `auto`, `registry` or `local`. Default: auto."""
-    hosts: Annotated[list[Host], Field(min_length=1, max_length=1)] = [Host()]
-    """The Docker host. Default: this machine."""
+    hosts: Annotated[list[Host], Field(min_length=1, max_length=MAX_HOSTS)] = [Host()]
+    """The Docker hosts; the first one has the edge. Default: this machine."""
     pools: Annotated[list[Pool], Field(min_length=1)]
     """The pools of instances."""
     edge: Edge = Edge()
@@ -41,11 +45,14 @@ class Stack(Strict):
     """The guard between the edge and guarded pools."""
     keeper: Keeper = Keeper()
     """The program beside the guard, which restarts instances that are sick or due."""
+    hub: Hub = Hub()
+    """The hub that weights are fetched from."""
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:
         """Every `{secret: KEY}` in the config: its path and its key."""
-        dashboard = self.edge.dashboard
-        if not (dashboard.enabled and dashboard.password):
-            return []
-        return [("edge.dashboard.password.secret", dashboard.password.secret)]
+        dashboard, token = self.edge.dashboard, self.hub.token
+        references = [("hub.token.secret", token.secret)] if token else []
+        if dashboard.enabled and dashboard.password:
+            references.append(("edge.dashboard.password.secret", dashboard.password.secret))
+        return references

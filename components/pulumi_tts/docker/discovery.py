@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.hardening import container_options, hardened, network_labels
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
@@ -27,14 +27,14 @@ class Discovery:
     """The name of the network that containers join to be admitted."""
 
     def __init__(
-        self, plan: EdgePlan, *, stack: str, image: pulumi.Input[str], user: str, at: str, parent: pulumi.Resource
+        self, plan: EdgePlan, *, stack: str, image: pulumi.Input[str], user: str, at: Endpoint, parent: pulumi.Resource
     ) -> None:
         """``image`` is Traefik's and ``user`` whom it runs as; ``at`` is the host's Docker endpoint."""
         own = plan.discovery
         assert own  # noqa: S101  made only where the plan has one
         self.network = _network(own.name, stack, parent)
         self.admitted = _network(own.network, stack, parent)
-        proxy_plan = discovery_proxy(stack, own.name, endpoint(at))
+        proxy_plan = discovery_proxy(stack, own.name, at.url)
         envoy = image_on_host(f"{proxy_plan.name}-image", own.proxy_image, parent)
         proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent)
         options = container_options(parent)
@@ -59,7 +59,7 @@ class Discovery:
             **hardened(stack, "discovery", own.memory),
             opts=options,
         )
-        limit_pids(running, endpoint(at), _PIDS)
+        limit_pids(running, at, _PIDS)
 
 
 def traefik_health() -> docker.ContainerHealthcheckArgs:

@@ -10,7 +10,7 @@ from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.docker.discovery import Discovery, traefik_health
-from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, network_labels
 from pulumi_tts.docker.images import image_on_host, local_images
@@ -77,6 +77,8 @@ class TraefikEdgeArgs(TypedDict):
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
     """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
+    certificates: NotRequired[str | None]
+    """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     password: NotRequired[pulumi.Input[str]]
     """The dashboard's password. Default: a generated one."""
     stack: NotRequired[str]
@@ -122,10 +124,10 @@ class TraefikEdge(pulumi.ComponentResource):
             self.dashboard_url = pulumi.Output.from_input(dashboard.url)
             self.dashboard_user = pulumi.Output.from_input(dashboard.user)
             self.dashboard_password = password.plain
+        at = endpoint(args.get("docker"), args.get("certificates"))
         networks = [args["network"]]
         self.admitted_network = pulumi.Output.from_input("")
         if plan.discovery:
-            at = endpoint(args.get("docker"))
             found = Discovery(plan, stack=self._stack, image=image, user=_USER, at=at, parent=self)
             files["discovery.yml"] = discovery.discovery_file(plan.discovery, plan)
             networks.append(found.network)
@@ -133,7 +135,7 @@ class TraefikEdge(pulumi.ComponentResource):
         live = LiveFiles(f"{name}-files", self._stack, files, image, self)
         # The first files are in place before Traefik looks, so its first answers are not 404.
         after = [live.courier, *([args["after"]] if "after" in args else [])]
-        self._container(name, plan, image, live, networks=networks, after=after, at=args.get("docker"))
+        self.container = self._container(name, plan, image, live, networks=networks, after=after, at=at)
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(
             {
@@ -154,8 +156,8 @@ class TraefikEdge(pulumi.ComponentResource):
         *,
         networks: Iterable[pulumi.Input[str]],
         after: Sequence[pulumi.Resource],
-        at: str | None,
-    ) -> None:
+        at: Endpoint,
+    ) -> docker.Container:
         public = docker.Network(
             f"{name}-public",
             name=f"{name}-public",
@@ -183,7 +185,8 @@ class TraefikEdge(pulumi.ComponentResource):
             **hardened(self._stack, "edge", plan.memory),
             opts=container_options(self, after=after),
         )
-        limit_pids(edge, endpoint(at), _PIDS)
+        limit_pids(edge, at, _PIDS)
+        return edge
 
 
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:

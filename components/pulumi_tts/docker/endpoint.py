@@ -1,8 +1,10 @@
 """A Docker host's engine, asked directly: for what Pulumi's provider cannot say or do."""
 
 import os
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import docker
@@ -10,21 +12,41 @@ if TYPE_CHECKING:
 LOCAL = "unix:///var/run/docker.sock"
 
 
-def endpoint(written: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a Docker engine answers."""
+
+    url: str
+    certificates: str | None = None
+    """The folder with `ca.pem`, `cert.pem` and `key.pem`; absent without TLS, or where `DOCKER_CERT_PATH` names it."""
+
+
+def endpoint(written: str | None, certificates: str | None = None) -> Endpoint:
     """Where a host's Docker engine answers: as the config says, else as `DOCKER_HOST` says, else this machine's."""
-    return written or os.environ.get("DOCKER_HOST") or LOCAL
+    folder = str(Path(certificates).expanduser()) if certificates else None
+    return Endpoint(written or os.environ.get("DOCKER_HOST") or LOCAL, folder)
 
 
 @cache
-def client(at: str) -> "docker.DockerClient":
+def client(at: Endpoint) -> "docker.DockerClient":
     """A client of the engine at an endpoint; one for all who ask.
 
     Raises docker.errors.DockerException if nothing answers there.
     """
     # Imported when asked for: a third of a second that tests on mocks need not pay.
     import docker  # noqa: PLC0415
+
+    tls = _tls(at) if at.url.startswith("tcp://") else False
+    return docker.DockerClient(base_url=at.url, tls=tls, use_ssh_client=at.url.startswith("ssh://"), timeout=30)
+
+
+def _tls(at: Endpoint) -> Any:
+    from docker.tls import TLSConfig  # noqa: PLC0415
     from docker.utils import kwargs_from_env  # noqa: PLC0415
 
-    # Certificates are where DOCKER_CERT_PATH says, for Pulumi's provider and here.
-    tls = kwargs_from_env().get("tls") if at.startswith("tcp://") else None
-    return docker.DockerClient(base_url=at, tls=tls or False, use_ssh_client=at.startswith("ssh://"), timeout=30)
+    if not at.certificates:
+        # Certificates are where DOCKER_CERT_PATH says, for Pulumi's provider and here.
+        return kwargs_from_env().get("tls") or False
+    folder = Path(at.certificates)
+    pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
+    return TLSConfig(client_cert=pair, ca_cert=str(folder / "ca.pem"), verify=True)

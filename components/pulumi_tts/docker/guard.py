@@ -9,8 +9,9 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import load_part
 from pulumi_tts.config.guard import Guard
+from pulumi_tts.config.host import Host
 from pulumi_tts.config.keeper import Keeper
-from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
@@ -36,6 +37,8 @@ class EnvoyGuardArgs(TypedDict):
 
     network: pulumi.Input[str]
     """The Docker network that the pools' instances are on; the edge must be on it too."""
+    outside: NotRequired[pulumi.Input[str]]
+    """A network with a way out, for instances on other hosts. Default: none."""
     pools: NotRequired[pulumi.Input[list[Any]]]
     """The pools to guard: what `TtsPool.guarded` gives."""
     guard: NotRequired[dict[str, Any]]
@@ -46,6 +49,8 @@ class EnvoyGuardArgs(TypedDict):
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
     """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
+    certificates: NotRequired[str | None]
+    """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the guard's resource name."""
     plan: NotRequired[Any]
@@ -69,7 +74,7 @@ class EnvoyGuard(pulumi.ComponentResource):
         given: GuardPlan | None = args.get("plan")
         plan = given or _planned(name, args)
         super().__init__("tts:index:EnvoyGuard", name, None, opts)
-        stack, at = args.get("stack", name), endpoint(args.get("docker"))
+        stack, at = args.get("stack", name), endpoint(args.get("docker"), args.get("certificates"))
         pools = pulumi.Output.from_input([] if given else args.get("pools", []))
         guarded = pools.apply(lambda pools: given or guarding(plan, _guarded(pools)))
         image = image_on_host(f"{name}-image", plan.image, self)
@@ -88,11 +93,12 @@ class EnvoyGuard(pulumi.ComponentResource):
             docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
             docker.ContainerVolumeArgs(container_path=RUN, volume_name=run.name),
         ]
+        networks = [args["network"], *([args["outside"]] if "outside" in args else [])]
         kept = KeeperContainer(
             plan.keeper,
             guarded.apply(_resource_names),
             stack=stack,
-            network=args["network"],
+            networks=networks,
             volumes=volumes,
             envoy=image,
             at=at,
@@ -100,7 +106,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             parent=self,
         )
         # Envoy starts with what the keeper has made of the files.
-        self._envoy(plan, image, volumes, stack=stack, network=args["network"], at=at, after=[kept.container])
+        self._envoy(plan, image, volumes, stack=stack, networks=networks, at=at, after=[kept.container])
         self.routes = pools.apply(lambda pools: [route for pool in pools for route in _routes(pool, plan)])
         self.register_outputs({"routes": self.routes})
 
@@ -111,8 +117,8 @@ class EnvoyGuard(pulumi.ComponentResource):
         volumes: list[docker.ContainerVolumeArgs],
         *,
         stack: str,
-        network: pulumi.Input[str],
-        at: str,
+        networks: Sequence[pulumi.Input[str]],
+        at: Endpoint,
         after: list[pulumi.Resource],
     ) -> None:
         start = envoy_process.command(f"{RUN}/config/listeners.json", plan.drain, envoy.static_arguments(plan))
@@ -124,7 +130,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             command=start[1:],
             user=USER,
             read_only=True,
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network)],
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             volumes=volumes,
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *envoy_process.health_command()],
@@ -148,7 +154,7 @@ def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
     guard: Guard = load_part(Guard, args.get("guard", {}), "guard")
     local = local_images(args.get("images"))
     kept: Keeper = load_part(Keeper, args.get("keeper", {}), "keeper")
-    return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", local), name, [], local)
+    return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", Host().name, local), name, [], local)
 
 
 def _rendered(file: str, guard: GuardPlan) -> str:

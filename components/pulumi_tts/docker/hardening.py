@@ -1,6 +1,6 @@
 """What every container of ours has in common: no privileges, bounded logs, labels to find it by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -17,17 +17,28 @@ GPUS_LABEL = "pulumi-tts.gpus"
 """Says which cards an instance has; placement leaves it on them."""
 
 
-def hardened(stack: str, part: str, memory: int, gpus: Sequence[str] = ()) -> dict[str, Any]:
+PORT_LABEL = "pulumi-tts.port"
+"""Says on which port of its host an instance is reached; it keeps that port."""
+
+HOST_LABEL = "pulumi-tts.host"
+"""On volumes of hosts other than the edge's: a volume cannot move, so that of an instance that moves is another one."""
+
+PLACES_LABEL = "pulumi-tts.places"
+"""Says what is on hosts other than the edge's, for when they do not answer."""
+
+
+def hardened(stack: str, part: str, memory: int, more: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
-    `socket-proxy`, `files` or `instance`. ``memory`` is its limit in MiB. ``gpus`` are its cards.
+    `socket-proxy`, `files`, `instance`, `weights` or `tidy`. ``memory`` is its limit in MiB. ``more`` are further
+    labels.
     """
     return {
         "memory": memory,
         # No swap beside it: a model that swaps does not speak, and Docker's own default would show as a change.
         "memory_swap": memory,
-        "labels": labels(stack, part, gpus),
+        "labels": labels(stack, part, more),
         "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"]),
         "security_opts": ["no-new-privileges:true"],
         "log_driver": "json-file",
@@ -35,22 +46,16 @@ def hardened(stack: str, part: str, memory: int, gpus: Sequence[str] = ()) -> di
     }
 
 
-def labels(stack: str, part: str, gpus: Sequence[str] = ()) -> list[docker.ContainerLabelArgs]:
+def labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.ContainerLabelArgs]:
     """The labels by which `docker ps --filter label=…` and `make down` find what is ours."""
-    on_cards = [docker.ContainerLabelArgs(label=GPUS_LABEL, value=",".join(gpus))] if gpus else []
-    return [
-        *on_cards,
-        docker.ContainerLabelArgs(label="pulumi-tts.part", value=part),
-        docker.ContainerLabelArgs(label="pulumi-tts.stack", value=stack),
-    ]
+    ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
+    return [docker.ContainerLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
 
 
-def volume_labels(stack: str, part: str) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs`, `models`, `files` or `run`."""
-    return [
-        docker.VolumeLabelArgs(label="pulumi-tts.part", value=part),
-        docker.VolumeLabelArgs(label="pulumi-tts.stack", value=stack),
-    ]
+def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:
+    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run` or `places`."""
+    ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
+    return [docker.VolumeLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
 
 
 def network_labels(stack: str) -> list[docker.NetworkLabelArgs]:
@@ -61,7 +66,7 @@ def network_labels(stack: str) -> list[docker.NetworkLabelArgs]:
 def container_options(
     parent: pulumi.Resource,
     hooks: pulumi.ResourceHookBinding | None = None,
-    after: Sequence[pulumi.Resource] = (),
+    after: Sequence[pulumi.Input[pulumi.Resource]] = (),
 ) -> pulumi.ResourceOptions:
     """The Pulumi options of a container: its name is taken until the old one is gone.
 

@@ -22,8 +22,10 @@ def local_images(source: str | None) -> bool:
     return source == ImageSource.local
 
 
-def image_on_host(name: str, image: Image, parent: pulumi.Resource) -> pulumi.Output[str]:
-    """The id of the image, once the host has it.
+def image_on_host(
+    name: str, image: Image, parent: pulumi.Resource, on: pulumi.ResourceOptions | None = None
+) -> pulumi.Output[str]:
+    """The id of the image, once the host has it: the one of ``parent``, or the one that ``on`` says.
 
     Images stay on the host when a stack is destroyed: they are a cache, and other stacks may use them.
     """
@@ -32,7 +34,7 @@ def image_on_host(name: str, image: Image, parent: pulumi.Resource) -> pulumi.Ou
         name=image.reference,
         keep_locally=True,
         build=_build(image.build, image.reference) if image.build else None,
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=pulumi.ResourceOptions.merge(on, pulumi.ResourceOptions(parent=parent)),
     )
     return resource.image_id
 

@@ -5,12 +5,27 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.docker.hardening import container_options, duration, hardened, volume_labels
+from pulumi_tts.docker.elsewhere import Elsewhere
+from pulumi_tts.docker.endpoint import Endpoint
+from pulumi_tts.docker.hardening import (
+    GPUS_LABEL,
+    HOST_LABEL,
+    PORT_LABEL,
+    container_options,
+    duration,
+    hardened,
+    volume_labels,
+)
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.weights import Weights
 from pulumi_tts.plan.graphics import gpu_health, gpu_settings
 from pulumi_tts.plan.pools import Container, Instance
 
+PROVIDERS_LIMIT = 1200
+"""Seconds after which the provider gives up making a container, whatever `wait_timeout` says."""
+
+_MARGIN = 60
 SEEN_BY_EDGE = 1.0
 """Seconds beyond its health-check interval until the edge acts on what the check found."""
 
@@ -27,16 +42,20 @@ class TtsInstance(pulumi.ComponentResource):
         image: pulumi.Input[str],
         networks: Sequence[pulumi.Input[str]],
         models: pulumi.Input[str] | None,
-        at: str,
+        weights: Weights | None,
         drain: int | None,
         after: Sequence[pulumi.Resource],
+        at: Endpoint,
+        away: Elsewhere | None,
         parent: pulumi.Resource,
     ) -> None:
-        super().__init__("tts:index:TtsInstance", instance.name, None, pulumi.ResourceOptions(parent=parent))
+        here = away.options() if away else None
+        opts = pulumi.ResourceOptions.merge(here, pulumi.ResourceOptions(parent=parent))
+        super().__init__("tts:index:TtsInstance", instance.name, None, opts)
         health = container.health
         turns = rolling_updates()
         turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE, drain=drain)
-        running = docker.Container(
+        self.container = docker.Container(
             instance.name,
             name=instance.name,
             hostname=instance.name,
@@ -49,8 +68,15 @@ class TtsInstance(pulumi.ComponentResource):
             user=container.user,
             read_only=container.read_only,
             tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
-            volumes=[*self._outputs(instance, container, stack), *_models(container, models)] or None,
+            volumes=[
+                *self._outputs(instance, container, stack),
+                *_models(container, models),
+                *_weights(container, weights),
+            ]
+            or None,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
+            ports=_port(instance, container),
+            dns=away.resolvers(container.fetches) if away else None,
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *gpu_health(instance.gpus, health.command)],
                 interval=duration(health.interval),
@@ -63,11 +89,15 @@ class TtsInstance(pulumi.ComponentResource):
             restart="unless-stopped",
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
-            **hardened(stack, "instance", container.memory, gpus=instance.gpus),
-            opts=container_options(self, turns.binding, after),
+            **hardened(stack, "instance", container.memory, _found_again_by(instance)),
+            opts=pulumi.ResourceOptions.merge(
+                container_options(self, turns.binding, [*after, *([weights.ready] if weights else [])]),
+                pulumi.ResourceOptions(custom_timeouts=patience(health.longest_start)),
+            ),
         )
-        running.id.apply(lambda _: turns.registered(instance.name))
-        limit_pids(running, at, container.pids)
+        self.container.id.apply(lambda _: turns.registered(instance.name))
+        if not (away and away.silent):
+            limit_pids(self.container, at, container.pids)
         self.register_outputs({})
 
     def _outputs(self, instance: Instance, container: Container, stack: str) -> list[docker.ContainerVolumeArgs]:
@@ -76,17 +106,43 @@ class TtsInstance(pulumi.ComponentResource):
         volume = docker.Volume(
             instance.volume,
             name=instance.volume,
-            labels=volume_labels(stack, "outputs"),
+            labels=volume_labels(stack, "outputs", {HOST_LABEL: instance.host} if instance.published else None),
             # What users made outlives the instance, the pool and the stack; `make down VOLUMES=1` removes it.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         return [docker.ContainerVolumeArgs(container_path=container.outputs, volume_name=volume.name)]
 
 
+def patience(wait_timeout: int) -> pulumi.CustomTimeouts | None:
+    """How long the provider may take for a container that is waited for; absent where its own limit will do."""
+    if wait_timeout < PROVIDERS_LIMIT - _MARGIN:
+        return None
+    return pulumi.CustomTimeouts(create=f"{wait_timeout + _MARGIN}s")
+
+
 def _models(container: Container, volume: pulumi.Input[str] | None) -> list[docker.ContainerVolumeArgs]:
     if not (volume and container.models):
         return []
     return [docker.ContainerVolumeArgs(container_path=container.models, volume_name=volume)]
+
+
+def _weights(container: Container, weights: Weights | None) -> list[docker.ContainerVolumeArgs]:
+    if not (weights and container.weights):
+        return []
+    return [docker.ContainerVolumeArgs(container_path=container.weights, volume_name=weights.volume, read_only=True)]
+
+
+def _port(instance: Instance, container: Container) -> list[docker.ContainerPortArgs] | None:
+    port = instance.published
+    if not port:
+        return None
+    return [docker.ContainerPortArgs(internal=container.port, external=port.port, ip=port.ip)]
+
+
+def _found_again_by(instance: Instance) -> dict[str, str]:
+    """The labels by which the next plan knows what this instance has, and leaves it that."""
+    cards = {GPUS_LABEL: ",".join(instance.gpus)} if instance.gpus else {}
+    return cards | ({PORT_LABEL: str(instance.published.port)} if instance.published else {})
 
 
 def _cards(instance: Instance) -> list[docker.ContainerDeviceRequestArgs] | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
+from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.hardening import container_options, hardened
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
@@ -27,15 +28,16 @@ class KeeperContainer:
         pools: pulumi.Output[list[str]],
         *,
         stack: str,
-        network: pulumi.Input[str],
+        networks: Sequence[pulumi.Input[str]],
         volumes: Sequence[docker.ContainerVolumeArgs],
         envoy: pulumi.Input[str],
-        at: str,
+        at: Endpoint,
         after: Sequence[pulumi.Resource],
         parent: pulumi.Resource,
     ) -> None:
         """``pools`` are what the guarded pools' resources are called, ``volumes`` what it shares with Envoy."""
-        proxy = SocketProxy(keeper_proxy(stack, (), at), stack=stack, image=envoy, at=at, parent=parent, pools=pools)
+        before_docker = keeper_proxy(stack, (), at.url)
+        proxy = SocketProxy(before_docker, stack=stack, image=envoy, at=at, parent=parent, pools=pools)
         self.container = docker.Container(
             plan.name,
             name=plan.name,
@@ -44,8 +46,7 @@ class KeeperContainer:
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev"},  # noqa: S108  a path inside the container
             networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=network),
-                docker.ContainerNetworksAdvancedArgs(name=proxy.network),
+                docker.ContainerNetworksAdvancedArgs(name=network) for network in (*networks, proxy.network)
             ],
             volumes=list(volumes),
             healthcheck=docker.ContainerHealthcheckArgs(

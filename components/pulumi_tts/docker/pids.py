@@ -4,22 +4,22 @@ import pulumi
 import pulumi_docker as docker
 from pulumi.runtime.mocks import MockMonitor
 
-from pulumi_tts.docker.endpoint import client
+from pulumi_tts.docker.endpoint import Endpoint, client
 
 _GONE = 404
 
 
-def limit_pids(container: docker.Container, at: str, limit: int) -> None:
+def limit_pids(container: docker.Container, at: Endpoint, limit: int) -> None:
     """Limits a container to ``limit`` processes and threads, at every `up`, so that an edit reaches it too.
 
-    ``at`` is the Docker host's endpoint. The deployment fails if the host refuses.
+    ``at`` is where the Docker host answers. The deployment fails if the host refuses.
     """
     if pulumi.runtime.is_dry_run() or isinstance(pulumi.runtime.settings.get_monitor(), MockMonitor):
         return
     container.id.apply(lambda id_: _set_limit(id_, at, limit))
 
 
-def _set_limit(container_id: str, at: str, limit: int) -> None:
+def _set_limit(container_id: str, at: Endpoint, limit: int) -> None:
     api = client(at).api
     url = f"{api.base_url}/v{api.api_version}/containers/{container_id}/update"
     answer = api.post(url, json={"PidsLimit": limit})

@@ -1,88 +1,93 @@
-"""What is asked of the Docker host before anything is touched."""
+"""What is asked of the Docker hosts before anything is touched."""
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pulumi_tts.config import ConfigError, ImageSource, Problem, Stack, versions
 from pulumi_tts.config.problems import shown
-from pulumi_tts.docker.endpoint import client, endpoint
-from pulumi_tts.docker.hardening import GPUS_LABEL
-from pulumi_tts.plan import EdgePlan, Place, StackPlan
+from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.survey import Reached, reach_edge
+from pulumi_tts.plan import EdgePlan, StackPlan
 
 _ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  compared with, not bound to
 
 
 def uses_local_images(stack: Stack) -> bool:
-    """Whether images are built on the host without a registry.
+    """Whether images are built on the hosts without a registry.
 
-    `auto` is decided by what is on the host: who has the local base image made it because no registry answered, and
-    the answer stays the same from one `up` to the next. Raises ConfigError if the host does not answer.
+    `auto` is decided by what is on the edge's host: who has the local base image made it because no registry answered,
+    and the answer stays the same from one `up` to the next. Raises ConfigError if that host does not answer.
     """
     if stack.images is not ImageSource.auto:
         return stack.images is ImageSource.local
-    return _has_local_base(_reached(stack))
+    return _has_local_base(reach_edge(stack))
 
 
-def running_places(stack: Stack, name: str) -> dict[str, Place]:
-    """Where the stack's instances are now, by the names of their containers; nothing is asked where no host has cards.
-
-    Raises ConfigError if the host does not answer.
-    """
-    if not any(host.gpus for host in stack.hosts):
-        return {}
-    filters = {"label": [f"pulumi-tts.stack={name}", "pulumi-tts.part=instance"]}
-    # Stopped ones too: their cards are theirs again when they start.
-    return {
-        container["Names"][0].lstrip("/"): _place(stack.hosts[0].name, container["Labels"])
-        for container in _reached(stack).api.containers(all=True, filters=filters)
-    }
-
-
-def _place(host: str, labels: Mapping[str, str]) -> Place:
-    gpus = labels.get(GPUS_LABEL)
-    return Place(host, tuple(gpus.split(",")) if gpus else ())
-
-
-def check_host(stack: Stack, plan: StackPlan) -> None:
-    """Raises ConfigError if the host does not answer, lacks what it was told to have, or has a name or port taken."""
-    docker = _reached(stack)
-    problems = [*_missing_base(docker, stack), *_taken_names(docker, plan), *_taken_ports(docker, stack, plan)]
+def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, local_images: bool) -> None:
+    """Raises ConfigError if a host that answers lacks what it was told to have, or has a name or port taken."""
+    edge = reached.answering[plan.edge_host.name]
+    problems = [*_one_engine_twice(stack, reached), *_edge_elsewhere(plan, reached)]
+    for docker in reached.answering.values():
+        problems += _taken_names(docker, plan)
+    problems += _taken_ports(edge, stack, plan)
+    if local_images:
+        problems += _missing_base(stack, plan, reached)
     if problems:
         raise ConfigError(problems)
-
-
-def _reached(stack: Stack) -> Any:
-    from docker.errors import DockerException  # noqa: PLC0415  see endpoint.client
-
-    host = stack.hosts[0]
-    at = endpoint(host.docker)
-    try:
-        docker = client(at)
-        docker.ping()
-    except (DockerException, OSError, ValueError) as error:
-        problem = Problem(
-            "hosts[0].docker",
-            shown(at),
-            f"does not answer as a Docker engine (host {host.name!r}: {error})",
-            "Start Docker there, or name the right endpoint here or in DOCKER_HOST",
-        )
-        raise ConfigError([problem]) from None
-    return docker
 
 
 def _has_local_base(docker: Any) -> bool:
     return bool(docker.images.list(name=versions.images().local_base))
 
 
-def _missing_base(docker: Any, stack: Stack) -> Iterator[Problem]:
-    if stack.images is ImageSource.local and not _has_local_base(docker):
-        yield Problem(
-            "images",
-            shown(stack.images.value),
-            f"builds on {versions.images().local_base}, which the host {stack.hosts[0].name!r} does not have",
-            "Run `make images`, or write `images: registry`",
-        )
+def _one_engine_twice(stack: Stack, reached: Reached) -> Iterator[Problem]:
+    """Two endpoints may lead to one engine, whose cards would then be counted twice.
+
+    The ID alone does not tell: machines that were cloned can share it.
+    """
+    if len(reached.answering) == 1:
+        return
+    first: dict[tuple[str, ...], str] = {}
+    for at, host in enumerate(stack.hosts):
+        if docker := reached.answering.get(host.name):
+            info = docker.info()
+            engine = (info["ID"], info["Name"], info["DockerRootDir"])
+            if engine in first:
+                url = shown(endpoint(host.docker).url)
+                reason = f"is the same Docker engine as that of the host {first[engine]!r}"
+                yield Problem(f"hosts[{at}].docker", url, reason, "List each machine once, with all of its cards")
+            first.setdefault(engine, host.name)
+
+
+def _edge_elsewhere(plan: StackPlan, reached: Reached) -> Iterator[Problem]:
+    """The edge stays on its host: its certificates and its port are there, and clients find it there."""
+    for host in plan.other_hosts:
+        docker = reached.answering.get(host.name)
+        filters = {"label": [f"pulumi-tts.stack={plan.name}", "pulumi-tts.part=edge"]}
+        if docker and docker.api.containers(all=True, filters=filters):
+            yield Problem(
+                "hosts[0]",
+                shown(plan.edge_host.name),
+                f"would get the edge, as the first host, but this stack's edge runs on {host.name!r}",
+                f"Write {host.name!r} first; or, to move the edge, destroy the stack before",
+            )
+
+
+def _missing_base(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[Problem]:
+    base = versions.images().local_base
+    used = [plan.edge_host.name, *(host.name for host in plan.other_hosts if host.instances)]
+    for name in used:
+        docker = reached.answering.get(name)
+        if docker and not _has_local_base(docker):
+            remedy = "Run `make images`, or write `images: registry`"
+            if name != plan.edge_host.name:
+                remedy = (
+                    f"Bring it there, as with `docker save {base} | docker --host … load`, or write `images: registry`"
+                )
+            yield Problem(
+                "images", shown(stack.images.value), f"builds on {base}, which the host {name!r} does not have", remedy
+            )
 
 
 def _taken_names(docker: Any, plan: StackPlan) -> Iterator[Problem]:
@@ -111,7 +116,7 @@ def _taken_ports(docker: Any, stack: Stack, plan: StackPlan) -> Iterator[Problem
                 name = container["Names"][0].lstrip("/")
                 taken = f"is already published on {binding['IP']} by the container {name!r}"
                 yield _taken(wanted[port], port, taken)
-    if endpoint(stack.hosts[0].docker).startswith("unix://"):
+    if endpoint(stack.hosts[0].docker).url.startswith("unix://"):
         for port in wanted.keys() - published:
             if reason := _refusal_to_bind(plan.edge.bind, port):
                 yield _taken(wanted[port], port, f"cannot be had on {plan.edge.bind} of this machine ({reason})")

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 import pulumi
 
-from pulumi_tts.docker.endpoint import client
+from pulumi_tts.docker.endpoint import Endpoint, client
 
 _COMMAND = ("python3", "-m", "keeper")
 _UNKNOWN = 2
@@ -41,7 +41,7 @@ class Rotation(Protocol):
 class Keeper:
     """A keeper's container, and the endpoint of the Docker host that it runs on."""
 
-    at: str
+    at: Endpoint
     container: str
 
     def ask(self, *words: str) -> Mapping[str, Any] | None:

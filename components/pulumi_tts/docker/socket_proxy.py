@@ -6,7 +6,7 @@ from dataclasses import replace
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, network_labels
 from pulumi_tts.docker.pids import limit_pids
@@ -40,7 +40,7 @@ class SocketProxy:
         *,
         stack: str,
         image: pulumi.Input[str],
-        at: str | None,
+        at: Endpoint,
         parent: pulumi.Resource,
         token: pulumi.Input[str] | None = None,
         pools: pulumi.Input[Sequence[str]] | None = None,
@@ -98,7 +98,7 @@ class SocketProxy:
             **hardened(stack, "socket-proxy", _MEMORY),
             opts=options,
         )
-        limit_pids(self.container, endpoint(at), _PIDS)
+        limit_pids(self.container, at, _PIDS)
 
 
 def _routes(

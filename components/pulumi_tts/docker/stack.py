@@ -1,5 +1,8 @@
-"""A whole speech service on a Docker host, from one config."""
+"""A whole speech service on its Docker hosts, from one config."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -7,15 +10,19 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import ConfigError, Problem, Stack, load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
-from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.elsewhere import Elsewhere, elsewhere, provider, remember
+from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
-from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
+from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.survey import Reached, reach, remembered, survey
+from pulumi_tts.docker.tidy import TtsTidy
+from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
 from pulumi_tts.plan.admission import admission
-from pulumi_tts.render.placement import placement_table
+from pulumi_tts.render.placement import left_behind_text, placement_table, silent_text
 
 
 class SpeechStackArgs(TypedDict):
@@ -26,21 +33,22 @@ class SpeechStackArgs(TypedDict):
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """The secrets that the config refers to as `{secret: KEY}`, by their keys."""
     preflight: NotRequired[bool]
-    """Whether the Docker host is asked, before anything is touched, if it answers, if ports are free, and which cards
-    the instances have that run. Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
+    """Whether the Docker hosts are asked, before anything is touched, if they answer, if ports are free, and which
+    cards the instances have that run. Default: yes. Tests on mocks say no, and `images: registry` or `local`."""
 
 
 class SpeechStack(pulumi.ComponentResource):
-    """An edge and its pools on one Docker host.
+    """An edge and its pools on one or several Docker hosts.
 
     Raises ConfigError, with every problem, before anything is touched: a config that is not right, a Docker host
-    that does not answer, a port that is taken.
+    that does not answer, a port that is taken. A host that answered before, and is not the edge's, is no reason: what
+    is there is left as it is, everything else is brought to its state, and then the deployment fails with its name.
     """
 
     edge_url: pulumi.Output[str]
     """Where clients find the edge under its domain."""
     pools: pulumi.Output[dict[str, Any]]
-    """Each pool by name: its `url`, its `instances` (a list of URLs) and its `engine`."""
+    """Each pool by name: its `url`, its `instances` (a list of URLs), its `engine`, and their `hosts`."""
     dashboard: pulumi.Output[dict[str, Any]]
     """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
     discovery: pulumi.Output[dict[str, Any]]
@@ -48,57 +56,28 @@ class SpeechStack(pulumi.ComponentResource):
     they are not looked for."""
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        config = load_stack(args["config"])
-        asked = args.get("preflight", True)
-        plan = plan_stack(config, name, uses_local_images(config), running_places(config, name) if asked else None)
         secrets = args.get("secrets", {})
-        _refuse_missing(config, secrets)
-        if asked:
-            check_host(config, plan)
+        plan, reached = _planned(name, args, secrets)
         super().__init__("tts:index:SpeechStack", name, None, opts)
         # Also for the instances of pools that are gone from the config.
         rolling_updates()
-        if table := placement_table(plan.placement):
-            pulumi.log.info(table, self)
-
-        host = docker.Provider(f"{name}-host", host=endpoint(plan.docker), opts=pulumi.ResourceOptions(parent=self))
-        on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})
-        # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
-        # their models by themselves have a second network, and this protection not.
-        network = docker.Network(
-            f"{name}-network",
-            name=f"{name}-network",
-            internal=True,
-            labels=network_labels(name),
-            opts=pulumi.ResourceOptions(parent=self, provider=host),
-        )
-        edge_args: TraefikEdgeArgs = {
-            "plan": plan.edge,
-            "routes": list(plan.routes),
-            "network": network.name,
-            "stack": name,
-            "docker": endpoint(plan.docker),
-        }
-        if plan.edge.dashboard and plan.edge.dashboard.password_key:
-            edge_args["password"] = secrets[plan.edge.dashboard.password_key]
-        guard = self._guard(plan, network.name, on_host)
-        if guard:
-            edge_args["after"] = guard
-        edge = TraefikEdge(plan.edge.name, edge_args, on_host)
-        outside = self._outside(name, host) if plan.fetches else None
-        for pool in plan.pools:
-            pool_args: TtsPoolArgs = {
-                "plan": pool,
-                "network": network.name,
-                "stack": name,
-                "docker": endpoint(plan.docker),
-            }
-            if outside:
-                pool_args["outside"] = outside
-            if guard and pool.guard:
-                # So that a pool's first instances find it, and its last ones are drained.
-                pool_args["after"] = guard
-            TtsPool(pool.resource_name, pool_args, on_host)
+        self._say(plan)
+        here = self._edge_host(plan)
+        others = {other.name: elsewhere(plan, other, self) for other in plan.other_hosts}
+        if others:
+            before = remembered(reached.answering[plan.edge_host.name], name) if reached else {}
+            remember(plan, before, here.provider, self)
+        guard = self._guard(plan, here)
+        edge = self._edge(plan, here, guard, secrets)
+        weights = self._weights(plan, here, others, secrets)
+        pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights) for pool in plan.pools]
+        for tidy in plan.tidy:
+            away = others.get(tidy.host)
+            where = self._options(away, here)
+            TtsTidy(tidy, stack=name, at=away.at if away else here.at, away=away, after=pools, opts=where)
+        if reached and reached.silent:
+            made = [edge.container, *chain.from_iterable(pool.containers for pool in pools)]
+            self._fail_in_the_end(reached, plan, others, made)
 
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
@@ -124,29 +103,167 @@ class SpeechStack(pulumi.ComponentResource):
             }
         )
 
-    def _guard(self, plan: StackPlan, network: pulumi.Input[str], opts: pulumi.ResourceOptions) -> EnvoyGuard | None:
-        if not plan.guard:
-            return None
-        args: EnvoyGuardArgs = {
-            "plan": plan.guard,
-            "network": network,
-            "stack": plan.name,
-            "docker": endpoint(plan.docker),
-        }
-        return EnvoyGuard(plan.guard.name, args, opts)
+    def _say(self, plan: StackPlan) -> None:
+        if table := placement_table(plan.placement):
+            pulumi.log.info(table, self)
+        for left in plan.left_behind:
+            pulumi.log.warn(left_behind_text(left), self)
 
-    def _outside(self, name: str, host: docker.Provider) -> pulumi.Output[str]:
-        """The network that engines which fetch models join as well."""
+    def _edge_host(self, plan: StackPlan) -> "_EdgeHost":
+        at = endpoint(plan.edge_host.docker, plan.edge_host.certificates)
+        host = provider(f"{plan.name}-host", at, self)
+        # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
+        # their models by themselves have a second network, and this protection not.
+        network = self._network(f"{plan.name}-network", plan, host, internal=True)
+        outside = self._network(f"{plan.name}-outside", plan, host) if plan.edge_host.fetches else None
+        return _EdgeHost(at, host, pulumi.ResourceOptions(parent=self, providers={"docker": host}), network, outside)
+
+    def _network(
+        self, name: str, plan: StackPlan, host: docker.Provider, internal: bool | None = None
+    ) -> pulumi.Output[str]:
         network = docker.Network(
-            f"{name}-outside",
-            name=f"{name}-outside",
-            labels=network_labels(name),
+            name,
+            name=name,
+            internal=internal,
+            labels=network_labels(plan.name),
             opts=pulumi.ResourceOptions(parent=self, provider=host),
         )
         return network.name
 
+    def _guard(self, plan: StackPlan, here: "_EdgeHost") -> EnvoyGuard | None:
+        if not plan.guard:
+            return None
+        args: EnvoyGuardArgs = {
+            "plan": plan.guard,
+            "network": here.network,
+            "stack": plan.name,
+            "docker": here.at.url,
+            "certificates": here.at.certificates,
+        }
+        if any(host.instances for host in plan.other_hosts):
+            # Where the edge reaches them by its public network.
+            args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
+        return EnvoyGuard(plan.guard.name, args, here.options)
 
-def _refuse_missing(config: Stack, secrets: dict[str, pulumi.Input[str]]) -> None:
+    def _edge(
+        self, plan: StackPlan, here: "_EdgeHost", guard: EnvoyGuard | None, secrets: Mapping[str, pulumi.Input[str]]
+    ) -> TraefikEdge:
+        args: TraefikEdgeArgs = {
+            "plan": plan.edge,
+            "routes": list(plan.routes),
+            "network": here.network,
+            "stack": plan.name,
+            "docker": here.at.url,
+            "certificates": here.at.certificates,
+        }
+        if plan.edge.dashboard and plan.edge.dashboard.password_key:
+            args["password"] = secrets[plan.edge.dashboard.password_key]
+        if guard:
+            args["after"] = guard
+        return TraefikEdge(plan.edge.name, args, here.options)
+
+    def _weights(
+        self,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        others: Mapping[str, Elsewhere],
+        secrets: Mapping[str, pulumi.Input[str]],
+    ) -> dict[str | None, TtsWeights]:
+        """What fetches weights, by host; None is the edge's."""
+        token = secrets[plan.fill.token_key] if plan.fill.token_key else None
+        found: dict[str | None, TtsWeights] = {}
+        for host in (host for host in plan.hosts if host.fills):
+            away = others.get(host.name)
+            found[away.name if away else None] = TtsWeights(
+                f"{plan.name}-weights",
+                plan.fill,
+                stack=plan.name,
+                outside=away.outside if away else here.outside,
+                token=token,
+                at=away.at if away else here.at,
+                away=away,
+                opts=self._options(away, here),
+            )
+        return found
+
+    def _pool(
+        self,
+        pool: PoolPlan,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        others: Mapping[str, Elsewhere],
+        *,
+        guard: EnvoyGuard | None,
+        weights: Mapping[str | None, TtsWeights],
+    ) -> TtsPool:
+        args: TtsPoolArgs = {
+            "plan": pool,
+            "network": here.network,
+            "stack": plan.name,
+            "elsewhere": others,
+            "weights": weights,
+            "docker": here.at.url,
+            "certificates": here.at.certificates,
+        }
+        if here.outside:
+            args["outside"] = here.outside
+        if guard and pool.guard:
+            # So that a pool's first instances find it, and its last ones are drained.
+            args["after"] = guard
+        return TtsPool(pool.resource_name, args, here.options)
+
+    def _options(self, away: Elsewhere | None, here: "_EdgeHost") -> pulumi.ResourceOptions:
+        """The options of what is made on a host."""
+        return (
+            pulumi.ResourceOptions.merge(away.options(), pulumi.ResourceOptions(parent=self)) if away else here.options
+        )
+
+    def _fail_in_the_end(
+        self, reached: Reached, plan: StackPlan, others: Mapping[str, Elsewhere], made: Sequence[docker.Container]
+    ) -> None:
+        """Names the hosts that do not answer: at once, and as the deployment's failure when all else is done."""
+        silent = [(other, _told(reached.silent[other.name])) for other in plan.other_hosts if other.silent]
+        for other, told in silent:
+            pulumi.log.warn(silent_text(told, other), self)
+
+        def fail(urns: list[str]) -> None:
+            if not pulumi.runtime.is_dry_run():
+                texts = [silent_text(told, other, urn) for (other, told), urn in zip(silent, urns, strict=True)]
+                raise pulumi.RunError("\n".join(texts))
+
+        urns = pulumi.Output.all(*(others[other.name].provider.urn for other, _ in silent))
+        done = pulumi.Output.all(*(container.id for container in made))
+        pulumi.Output.all(urns, done).apply(lambda both: fail(both[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class _EdgeHost:
+    """What is made on the host that has the edge, and by what."""
+
+    at: Endpoint
+    provider: docker.Provider
+    options: pulumi.ResourceOptions
+    network: pulumi.Output[str]
+    """Without a way out."""
+    outside: pulumi.Output[str] | None
+    """With one; absent where nothing is fetched here."""
+
+
+def _planned(
+    name: str, args: SpeechStackArgs, secrets: Mapping[str, pulumi.Input[str]]
+) -> tuple[StackPlan, Reached | None]:
+    """The plan, once nothing is known that speaks against it; and the hosts, if they were asked."""
+    config = load_stack(args["config"])
+    local = uses_local_images(config)
+    reached = reach(config, name) if args.get("preflight", True) else None
+    plan = plan_stack(config, name, local, survey(config, name, reached) if reached else None)
+    _refuse_missing(config, secrets)
+    if reached:
+        check_hosts(config, plan, reached, local)
+    return plan, reached
+
+
+def _refuse_missing(config: Stack, secrets: Mapping[str, pulumi.Input[str]]) -> None:
     missing = [
         Problem(path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}")
         for path, key in config.secret_references
@@ -162,4 +279,9 @@ def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:
         "url": next(route.url(plan.edge.port) for route in pool.routes),
         "instances": [route.url(plan.edge.port) for route in pool.instance_routes],
         "engine": pool.engine,
+        "hosts": [instance.host for instance in pool.instances],
     }
+
+
+def _told(problem: Problem) -> str:
+    return f"{problem.path}: {problem.value} {problem.reason}"

@@ -1,7 +1,7 @@
 """Hosts and cards while instances are put on them: what is free, who is where, and which place is best."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
@@ -65,10 +65,16 @@ class Site:
     cards: tuple[Card, ...]
     instances: int = 0
     pools: Counter[str] = field(default_factory=Counter)
+    closed: bool = False
+    """Whether nothing new may come here, because the host does not answer."""
+
+    def barred(self, demand: Demand) -> bool:
+        """Whether the host as a whole takes no more instance of a pool."""
+        return self.closed or (demand.anti_affinity is AntiAffinity.host and self.pools[demand.pool] > 0)
 
     def usable(self, demand: Demand) -> list[Card]:
         """The cards that may take one more instance; none where the host as a whole may not."""
-        if demand.anti_affinity is AntiAffinity.host and self.pools[demand.pool]:
+        if self.barred(demand):
             return []
         return [card for card in self.cards if card.takes(demand)]
 
@@ -79,8 +85,10 @@ Rank = tuple[int, int, int, int]
 class Fleet:
     """All hosts and cards, with what has been put on them so far."""
 
-    def __init__(self, hosts: Iterable[Host]) -> None:
-        self.sites = tuple(Site(host.name, tuple(_card(gpu) for gpu in host.gpus)) for host in hosts)
+    def __init__(self, hosts: Iterable[Host], silent: Container[str] = ()) -> None:
+        self.sites = tuple(
+            Site(host.name, tuple(_card(gpu) for gpu in host.gpus), closed=host.name in silent) for host in hosts
+        )
         self._by_name: Mapping[str, Site] = {site.name: site for site in self.sites}
 
     def put(self, demand: Demand, place: Place, by: int = 1) -> None:
@@ -96,9 +104,7 @@ class Fleet:
     def takes(self, demand: Demand, place: Place) -> bool:
         """Whether an instance may come to exactly this place; no for a host or card that is not there."""
         site = self._by_name.get(place.host)
-        if site is None or len(place.gpus) != demand.cards:
-            return False
-        if demand.anti_affinity is AntiAffinity.host and site.pools[demand.pool]:
+        if site is None or len(place.gpus) != demand.cards or site.barred(demand):
             return False
         cards = _named(site, place)
         return len(cards) == demand.cards and all(card.takes(demand) for card in cards)
@@ -120,7 +126,7 @@ class Fleet:
     def _offer(self, site: Site, demand: Demand) -> Iterator[tuple[Rank, Place]]:
         own = site.pools[demand.pool]
         if demand.cards == 0:
-            if not (demand.anti_affinity is AntiAffinity.host and own):
+            if not site.barred(demand):
                 yield (0, own, site.instances, 0), Place(site.name)
             return
         usable = site.usable(demand)

@@ -51,6 +51,8 @@ class GuardedInstance:
     address: str
     """An IP address, or a name that Docker's DNS knows."""
     port: int
+    host: str
+    """The Docker host that it runs on."""
 
 
 @dataclass(frozen=True, slots=True)

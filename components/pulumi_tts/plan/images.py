@@ -15,6 +15,8 @@ _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "voice": ("voice",),
     "studio": ("voice", "studio"),
+    "fill": ("fill",),
+    "tidy": ("tidy",),
     "keeper": ("keeper", *(f"voice/{file}.py" for file in ("__init__", "environment", "healthcheck", "logs"))),
 }
 """What each image from `services/` consists of, below that context; any other consists of its whole context."""
@@ -82,9 +84,9 @@ def _official(name: str, reference: str, local: bool) -> Image:
     return _built(name, contexts() / "images" / name, "Dockerfile", versions.images().local_base)
 
 
-def keeper_image(local: bool) -> Image:
-    """The image of the program beside the guard."""
-    return _built("keeper", contexts() / "services", "keeper/Dockerfile", base_image(local))
+def own_image(name: str, local: bool) -> Image:
+    """The image of a program of ours that is no engine, from `services/`."""
+    return _built(name, contexts() / "services", f"{name}/Dockerfile", base_image(local))
 
 
 def base_image(local: bool) -> str:

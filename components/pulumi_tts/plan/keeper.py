@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pulumi_tts.config.keeper import Heal, Keeper
 from pulumi_tts.config.pool import Pool
-from pulumi_tts.plan.images import Image, keeper_image
+from pulumi_tts.plan.images import Image, own_image
 
 PORT = 8000
 """Where its page answers, in its container."""
@@ -51,6 +51,8 @@ class KeeperPlan:
     memory: int
     zone: str
     """The time zone of restarts that name none."""
+    host: str
+    """The Docker host that it runs on."""
 
     @property
     def url(self) -> str:
@@ -58,9 +60,9 @@ class KeeperPlan:
         return f"http://{self.name}:{PORT}"
 
 
-def plan_keeper(keeper: Keeper, name: str, local_images: bool) -> KeeperPlan:
-    """What follows for a guard's keeper; ``name`` is its container's."""
-    return KeeperPlan(name, keeper_image(local_images), keeper.memory, keeper.zone)
+def plan_keeper(keeper: Keeper, name: str, host: str, local_images: bool) -> KeeperPlan:
+    """What follows for a guard's keeper; ``name`` is its container's, ``host`` where that is."""
+    return KeeperPlan(name, own_image("keeper", local_images), keeper.memory, keeper.zone, host)
 
 
 def plan_care(pool: Pool) -> CarePlan:

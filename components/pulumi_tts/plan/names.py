@@ -16,6 +16,26 @@ def models_volume(pool: str) -> str:
     return f"{pool}-models"
 
 
+def weights_volume(stack: str, weights: str) -> str:
+    """The volume of weights that a stack's instances share on a host."""
+    return f"{stack}-weights-{weights}"
+
+
+def tidy_name(stack: str, host: str, user: str) -> str:
+    """The container that keeps the outputs of a user's engines within their limits."""
+    return f"{stack}-tidy-{host}-{user.partition(':')[0]}"
+
+
+def on_host(name: str, host: str) -> str:
+    """The same thing on a host other than the edge's, where each has its own: `tts-dev-network-gpu-2`."""
+    return f"{name}-{host}"
+
+
+def places_volume(stack: str) -> str:
+    """The volume whose labels remember what is on hosts other than the edge's."""
+    return f"{stack}-places"
+
+
 def edge_name(stack: str) -> str:
     """The edge's container."""
     return f"{stack}-edge"

@@ -1,8 +1,8 @@
 """Placement: which instance runs on which host and cards (docs/decisions/007-placement.md).
 
-Pins come first, then every running instance stays where it is, then the others take the best place one by one. Only
-if that leaves one without a place is an exact search made for all that do not run yet. What runs is never moved to
-make room: the refusal says what would have to move, and a pin agrees to it.
+What is on a host that does not answer stays there. Then pins come, then every running instance stays where it is, then
+the others take the best place one by one. Only if that leaves one without a place is an exact search made for all that
+do not run yet. What runs is never moved to make room: the refusal says what would have to move, and a pin agrees to it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError
 from pulumi_tts.plan.fitting import LOOKS, Item, Search
 from pulumi_tts.plan.fleet import Demand, Fleet, Place, demand_of
-from pulumi_tts.plan.refusal import full_pin, no_place, would_have_to_move
+from pulumi_tts.plan.refusal import full_pin, no_place, silent_pin, would_have_to_move
 
 __all__ = ["Key", "Placement", "place", "size_text"]
 
@@ -39,6 +39,7 @@ class Placement:
     """By host and card, in MiB; each card's reserve is not counted in."""
     moved: tuple[Key, ...]
     """Running instances that cannot stay where they are: a pin, a host or a card that went, a larger need."""
+    several_hosts: bool
 
     def of(self, pool: str) -> list[Place]:
         """The places of a pool's instances, in the order of their numbers."""
@@ -62,24 +63,44 @@ class _Wanted:
         return self.demand.pool, self.number
 
 
-def place(hosts: Sequence[Host], pools: Sequence[Pool], running: Mapping[Key, Place] | None = None) -> Placement:
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """The hosts that there are, and those of them that do not answer."""
+
+    hosts: Sequence[Host]
+    silent: frozenset[str]
+
+    def fleet(self) -> Fleet:
+        return Fleet(self.hosts, self.silent)
+
+
+def place(
+    hosts: Sequence[Host],
+    pools: Sequence[Pool],
+    running: Mapping[Key, Place] | None = None,
+    silent: frozenset[str] = frozenset(),
+) -> Placement:
     """A place for every instance of every pool.
 
-    ``running`` says where instances run now; one that still fits there stays. Raises ConfigError with every pin that
-    cannot be kept and every pool that does not fit.
+    ``running`` says where instances run now; one that still fits there stays. On the hosts that are ``silent`` they
+    stay in any case, and no other comes there. Raises ConfigError with every pin that cannot be kept and every pool
+    that does not fit.
     """
+    ground = _Ground(hosts, silent)
     wanted = [item for pool in pools for item in _wanted(pool, hosts, running or {})]
-    places = _pinned(Fleet(hosts), wanted, pools)
-    places |= _kept(_filled(hosts, wanted, places), [item for item in wanted if item.key not in places])
-    all_places = _placed(hosts, wanted, places)
+    places = {item.key: item.running for item in wanted if item.running and item.running.host in silent}
+    places |= _pinned(ground, wanted, places, pools)
+    places |= _kept(_filled(ground, wanted, places), [item for item in wanted if item.key not in places])
+    all_places = _placed(ground, wanted, places)
     if all_places is None:
-        _refused(hosts, pools, wanted, places)
-    fleet = _filled(hosts, wanted, all_places)
+        _refused(ground, pools, wanted, places)
+    fleet = _filled(ground, wanted, all_places)
     return Placement(
         places={item.key: all_places[item.key] for item in wanted},
         vram={item.demand.pool: item.demand.vram for item in wanted},
         left={(site.name, card.id): card.free for site in fleet.sites for card in site.cards},
         moved=tuple(item.key for item in wanted if item.running and all_places[item.key] != item.running),
+        several_hosts=len(hosts) > 1,
     )
 
 
@@ -94,10 +115,19 @@ def _wanted(pool: Pool, hosts: Sequence[Host], running: Mapping[Key, Place]) -> 
         yield _Wanted(demand, number, host, cards, running.get((pool.name, number)))
 
 
-def _pinned(fleet: Fleet, wanted: Iterable[_Wanted], pools: Sequence[Pool]) -> dict[Key, Place]:
+def _pinned(
+    ground: _Ground, wanted: Sequence[_Wanted], away: Mapping[Key, Place], pools: Sequence[Pool]
+) -> dict[Key, Place]:
+    """The places that pins name; those ``away``, on hosts that do not answer, stay where they are whatever they say."""
+    fleet = _filled(ground, wanted, away)
     places: dict[Key, Place] = {}
     problems = []
     for item in wanted:
+        if item.key in away:
+            continue
+        if item.host in ground.silent:
+            problems.append(silent_pin(pools, item.demand, item.number, item.host))
+            continue
         if item.pinned is None:
             continue
         if fleet.takes(item.demand, item.pinned):
@@ -120,9 +150,9 @@ def _kept(fleet: Fleet, wanted: Iterable[_Wanted]) -> dict[Key, Place]:
     return places
 
 
-def _filled(hosts: Sequence[Host], wanted: Iterable[_Wanted], places: Mapping[Key, Place]) -> Fleet:
+def _filled(ground: _Ground, wanted: Iterable[_Wanted], places: Mapping[Key, Place]) -> Fleet:
     """The hosts with what has a place on them."""
-    fleet = Fleet(hosts)
+    fleet = ground.fleet()
     for item in wanted:
         if item.key in places:
             fleet.put(item.demand, places[item.key])
@@ -130,13 +160,13 @@ def _filled(hosts: Sequence[Host], wanted: Iterable[_Wanted], places: Mapping[Ke
 
 
 def _placed(
-    hosts: Sequence[Host], wanted: Sequence[_Wanted], fixed: Mapping[Key, Place], looks: int = LOOKS
+    ground: _Ground, wanted: Sequence[_Wanted], fixed: Mapping[Key, Place], looks: int = LOOKS
 ) -> dict[Key, Place] | None:
     """All of ``wanted``, with those that are ``fixed`` where they are; absent if no way was found."""
     rest = [item for item in wanted if item.key not in fixed]
-    found = _one_by_one(_filled(hosts, wanted, fixed), rest)
+    found = _one_by_one(_filled(ground, wanted, fixed), rest)
     if len(found) < len(rest):
-        searched = _searched(_filled(hosts, wanted, fixed), rest, looks)
+        searched = _searched(_filled(ground, wanted, fixed), rest, looks)
         return None if searched is None else {**fixed, **searched}
     return {**fixed, **found}
 
@@ -162,41 +192,43 @@ def _searched(fleet: Fleet, wanted: Sequence[_Wanted], looks: int) -> dict[Key, 
     return None if found is None else found | others
 
 
-def _refused(
-    hosts: Sequence[Host], pools: Sequence[Pool], wanted: Sequence[_Wanted], fixed: Mapping[Key, Place]
-) -> NoReturn:
+def _refused(ground: _Ground, pools: Sequence[Pool], wanted: Sequence[_Wanted], fixed: Mapping[Key, Place]) -> NoReturn:
     """Raises ConfigError: one problem for each pool that does not fit."""
     rest = [item for item in wanted if item.key not in fixed]
-    found = {**fixed, **_one_by_one(_filled(hosts, wanted, fixed), rest)}
+    found = {**fixed, **_one_by_one(_filled(ground, wanted, fixed), rest)}
     missing: dict[str, list[_Wanted]] = {}
     for item in rest:
         if item.key not in found:
             missing.setdefault(item.demand.pool, []).append(item)
     first = next(iter(missing.values()))
-    if moves := _moves(hosts, wanted, fixed):
+    if moves := _moves(ground, wanted, fixed):
         numbers = [item.number for item in first]
         raise ConfigError([would_have_to_move(pools, first[0].demand, numbers, moves)])
-    fleet = _filled(hosts, wanted, found)
+    fleet = _filled(ground, wanted, found)
     problems = []
     for items in missing.values():
-        fitting = _fitting(hosts, wanted, fixed, items, alone=len(missing) == 1)
+        fitting = _fitting(ground, wanted, fixed, items, alone=len(missing) == 1)
         numbers = [item.number for item in items]
         problems.append(no_place(fleet, pools, items[0].demand, numbers, fitting=fitting, host=items[0].host))
     raise ConfigError(problems)
 
 
-def _moves(hosts: Sequence[Host], wanted: Sequence[_Wanted], fixed: Mapping[Key, Place]) -> dict[Key, Place]:
+def _moves(ground: _Ground, wanted: Sequence[_Wanted], fixed: Mapping[Key, Place]) -> dict[Key, Place]:
     """The moves of running instances that would make room; none where nothing would."""
-    movable = {item.key for item in wanted if item.key in fixed and item.demand.cards and not item.pinned}
+    movable = {
+        item.key
+        for item in wanted
+        if item.key in fixed and item.demand.cards and not item.pinned and fixed[item.key].host not in ground.silent
+    }
     if not movable:
         return {}
     staying = {key: at for key, at in fixed.items() if key not in movable}
-    places = _searched(_filled(hosts, wanted, staying), [item for item in wanted if item.key not in staying], LOOKS)
+    places = _searched(_filled(ground, wanted, staying), [item for item in wanted if item.key not in staying], LOOKS)
     return {key: to for key, to in (places or {}).items() if key in fixed and fixed[key] != to}
 
 
 def _fitting(
-    hosts: Sequence[Host],
+    ground: _Ground,
     wanted: Sequence[_Wanted],
     fixed: Mapping[Key, Place],
     missing: Sequence[_Wanted],
@@ -210,6 +242,6 @@ def _fitting(
     if alone:
         for fewer in range(instances - 1, max(certain, instances - _TRIES), -1):
             smaller = [item for item in wanted if item.demand.pool != pool or item.number <= fewer]
-            if _placed(hosts, smaller, fixed, _QUICK) is not None:
+            if _placed(ground, smaller, fixed, _QUICK) is not None:
                 return fewer
     return certain

@@ -1,15 +1,19 @@
 """Pools: every instance of every pool, with all that its container needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.guard import GuardedInstance, PoolGuardPlan, plan_pool_guard
 from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
-from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
+from pulumi_tts.plan.ports import Published
+from pulumi_tts.plan.routes import HTTP_PORT, Route, instance_routes, shared_routes
+from pulumi_tts.plan.weights import FilledWeights, filled_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +23,30 @@ class Instance:
     name: str
     number: int
     upstream: str
-    """Where the edge reaches it: `http://name:port`."""
+    """Where the edge reaches it: `http://name:port`, or its host's address and a port there."""
+    host: str
+    """The host that it runs on."""
     volume: str | None
     """The volume of its outputs, if the engine makes any."""
     gpus: tuple[str, ...] = ()
     """The cards that it sees, and no others; none for an engine that needs none."""
+    published: Published | None = None
+    """Its port on its host's private address; absent on the edge's own host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
     """What is the same for every instance's container of a pool; sizes in MiB, times in seconds."""
 
+    port: int
+    """Where the engine listens."""
     command: tuple[str, ...] | None
     environment: tuple[tuple[str, str], ...]
     health: Health
     outputs: str | None
     models: str | None
+    weights: str | None
+    """Where the weights' volume is mounted, read-only."""
     fetches: bool
     """Whether it has a way out to the internet."""
     user: str
@@ -59,6 +71,9 @@ class PoolPlan:
     instances: tuple[Instance, ...]
     shared_routes: tuple[Route, ...]
     instance_routes: tuple[Route, ...]
+    outputs_limit: OutputsLimit | None
+    weights: FilledWeights | None
+    """What is fetched into a volume before the instances start."""
     guard: PoolGuardPlan | None = None
     """What the guard does for the pool; absent where the edge balances its instances itself."""
 
@@ -73,14 +88,27 @@ class PoolPlan:
         return models_volume(self.resource_name) if self.container.models else None
 
 
-def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Sequence[Place]) -> PoolPlan:
+def plan_pool(
+    pool: Pool,
+    resource_name: str,
+    domain: str,
+    base: str,
+    *,
+    places: Sequence[Place],
+    published: Mapping[str, Published] | None = None,
+) -> PoolPlan:
     """What follows from a pool's config.
 
     ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
-    our own start from, and ``places`` says where each instance runs.
+    our own start from, ``places`` says where each instance runs, and ``published`` by which port it is reached, by its
+    container's name, if it is not on the edge's host.
     """
     profile = pool.profile
-    instances = tuple(_instance(resource_name, number, profile, place) for number, place in enumerate(places, start=1))
+    names = [instance_name(resource_name, number) for number in range(1, len(places) + 1)]
+    instances = tuple(
+        _instance(name, number, profile, place, (published or {}).get(name))
+        for number, (name, place) in enumerate(zip(names, places, strict=True), start=1)
+    )
     upstreams = tuple(instance.upstream for instance in instances)
     return PoolPlan(
         name=pool.name,
@@ -91,32 +119,38 @@ def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Se
         instances=instances,
         shared_routes=tuple(shared_routes(pool, profile, domain, upstreams)),
         instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
-        guard=plan_pool_guard(pool, resource_name, [_guarded(instance, profile) for instance in instances]),
+        outputs_limit=pool.outputs_limit,
+        weights=filled_weights(profile),
+        guard=plan_pool_guard(pool, resource_name, [_guarded(instance) for instance in instances]),
     )
 
 
-def _instance(resource_name: str, number: int, profile: Profile, place: Place) -> Instance:
-    name = instance_name(resource_name, number)
+def _instance(name: str, number: int, profile: Profile, place: Place, published: Published | None) -> Instance:
     return Instance(
         name=name,
         number=number,
-        upstream=f"http://{name}:{profile.port}",
+        upstream=published.upstream if published else f"http://{name}:{profile.port}",
+        host=place.host,
         volume=outputs_volume(name) if profile.outputs else None,
         gpus=place.gpus,
+        published=published,
     )
 
 
-def _guarded(instance: Instance, profile: Profile) -> GuardedInstance:
-    return GuardedInstance(instance.name, instance.name, profile.port)
+def _guarded(instance: Instance) -> GuardedInstance:
+    reached = urlsplit(instance.upstream)
+    return GuardedInstance(instance.name, str(reached.hostname), reached.port or HTTP_PORT, instance.host)
 
 
 def _container(pool: Pool, profile: Profile) -> Container:
     return Container(
+        port=profile.port,
         command=_command(profile),
         environment=tuple(sorted((_base_path(pool, profile) | _slots(profile) | profile.environment).items())),
         health=profile.health,
         outputs=profile.outputs,
         models=profile.models,
+        weights=profile.weights.directory if profile.weights else None,
         fetches=profile.fetches,
         user=profile.user,
         read_only=profile.read_only,
@@ -132,7 +166,11 @@ def _command(profile: Profile) -> tuple[str, ...] | None:
     weights = profile.weights
     if not profile.command or not weights:
         return tuple(profile.command) if profile.command else None
-    known = {"{repository}": weights.repository or "", "{revision}": weights.revision or ""}
+    known = {
+        "{repository}": weights.repository or "",
+        "{revision}": weights.revision or "",
+        "{directory}": weights.directory or "",
+    }
     return tuple(known.get(word, word) for word in profile.command)
 
 

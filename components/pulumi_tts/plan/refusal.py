@@ -24,6 +24,16 @@ def full_pin(fleet: Fleet, pools: Sequence[Pool], demand: Demand, number: int, p
     )
 
 
+def silent_pin(pools: Sequence[Pool], demand: Demand, number: int, host: str | None) -> Problem:
+    """A pin to a host that does not answer, of an instance that is not there."""
+    return Problem(
+        f"{_pin_path(pools, demand.pool, number)}.host",
+        shown(host),
+        f"does not answer now, so that instance {number} of {demand.pool!r} cannot be put there",
+        "Bring the host back, or pin the instance to another",
+    )
+
+
 def no_place(
     fleet: Fleet, pools: Sequence[Pool], demand: Demand, missing: Sequence[int], *, fitting: int, host: str | None
 ) -> Problem:
@@ -112,14 +122,15 @@ def _needs(demand: Demand) -> str:
 
 def _free(fleet: Fleet, demand: Demand, host: str | None, only: Sequence[str] = ()) -> str:
     if demand.cards == 0:
-        return f"there are {len(fleet.sites)} hosts"
+        return f"there are {len(_sites(fleet, None))} hosts{_left_out(fleet)}"
     cards = [
         (-card.free, f"{_called(site, card)}: {size_text(card.free)}")
         for site in _sites(fleet, host)
         for card in site.cards
         if not only or card.id in only
     ]
-    return f"free, reserves kept back, is {_listed([text for _, text in sorted(cards, key=lambda card: card[0])])}"
+    free = _listed([text for _, text in sorted(cards, key=lambda card: card[0])])
+    return f"free, reserves kept back, is {free}{_left_out(fleet)}"
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -132,7 +143,12 @@ def _called(site: Site, card: Card) -> str:
 
 
 def _sites(fleet: Fleet, host: str | None) -> list[Site]:
-    return [site for site in fleet.sites if host in (None, site.name)]
+    return [site for site in fleet.sites if host in (None, site.name) and not site.closed]
+
+
+def _left_out(fleet: Fleet) -> str:
+    closed = [site.name for site in fleet.sites if site.closed]
+    return f" ({', '.join(closed)} not counted, which does not answer)" if closed else ""
 
 
 def _found(pools: Sequence[Pool], name: str) -> tuple[int, Pool]:

@@ -1,11 +1,12 @@
 """The whole plan: everything that will run, before anything does."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from pulumi_tts.config.gpu_checks import host_checks, pool_checks
+from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
@@ -17,9 +18,45 @@ from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
+from pulumi_tts.plan.ports import published_ports
 from pulumi_tts.plan.routes import Route
+from pulumi_tts.plan.survey import Survey
+from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
+from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """A Docker host that instances may run on."""
+
+    name: str
+    docker: str | None
+    """Its endpoint; absent for this machine's."""
+    certificates: str | None
+    """The folder with what TLS needs."""
+    silent: bool
+    """Whether it does not answer: what is there is left as it is."""
+    instances: tuple[str, ...]
+    """The containers of the instances that run here."""
+    fetches: bool
+    """Whether anything is fetched here, by engines themselves or for them, and so needs a way out."""
+    fills: bool
+    """Whether any weights are fetched into a volume here."""
+    confines: bool
+    """Whether any of them needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """An output volume that stays on a host which its instance leaves."""
+
+    instance: str
+    volume: str
+    left: str
+    """The host that the instance leaves."""
+    goes_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +65,16 @@ class StackPlan:
 
     name: str
     """Begins the names of what is made."""
-    docker: str | None
-    """The Docker host's endpoint; absent for this machine's."""
+    hosts: tuple[HostPlan, ...]
+    """Every host; the first one has the edge."""
     edge: EdgePlan
     pools: tuple[PoolPlan, ...]
     placement: Placement
+    left_behind: tuple[LeftBehind, ...]
+    fill: FillPlan
+    """What fetches weights, where pools have any to be fetched."""
+    tidy: tuple[TidyPlan, ...]
+    """What keeps outputs within their limits, where pools have any."""
     guard: GuardPlan | None
     """Absent where no pool is guarded."""
 
@@ -47,19 +89,24 @@ class StackPlan:
         return tuple(by_way_of(self.guard, pool.name, route) for route in pool.shared_routes) + pool.instance_routes
 
     @property
-    def fetches(self) -> bool:
-        """Whether any engine fetches models by itself, and so needs a way out."""
-        return any(pool.container.fetches for pool in self.pools)
+    def edge_host(self) -> HostPlan:
+        """The host that has the edge."""
+        return self.hosts[0]
+
+    @property
+    def other_hosts(self) -> tuple[HostPlan, ...]:
+        """The hosts whose instances the edge reaches over the network."""
+        return self.hosts[1:]
 
 
-def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str, Place] | None = None) -> StackPlan:
+def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | None = None) -> StackPlan:
     """What follows from a config.
 
     ``name`` begins the names of what is made; ``local_images`` says that no container registry is to be asked;
-    ``running`` says where instances run now, by the names of their containers: they stay there. Raises ConfigError
-    where an instance finds no place, where a name would be too long for the network, or where an image needs a
-    registry that is not to be asked.
+    ``survey`` says what is on the hosts now: it stays there. Raises ConfigError where an instance finds no place or no
+    port, where a name would be too long for the network, or where an image needs a registry that is not to be asked.
     """
+    found = survey or Survey()
     if local_images:
         refuse_registries(stack.pools)
     base = base_image(local_images)
@@ -69,21 +116,37 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
         for pool in stack.pools
         for number in range(1, pool.instances + 1)
     }
-    now = {keys[container]: at for container, at in (running or {}).items() if container in keys}
-    placement = place(stack.hosts, stack.pools, now)
+    now = {keys[container]: at for container, at in found.running.items() if container in keys}
+    placement = place(stack.hosts, stack.pools, now, found.silent)
+    hosts = {container: placement.places[key].host for container, key in keys.items()}
+    staying = {
+        container: port for container, port in found.ports.items() if hosts.get(container) == found.host_of(container)
+    }
+    published = published_ports(stack.hosts, hosts, staying, found.ports_in_use())
     pools = tuple(
-        plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
+        plan_pool(
+            pool,
+            names[pool.name],
+            stack.domain,
+            base,
+            places=placement.of(pool.name),
+            published=published,
+        )
+        for pool in stack.pools
     )
     guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
     plan = StackPlan(
         name=name,
-        docker=stack.hosts[0].docker,
+        hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
         edge=plan_edge(
             stack.edge, edge_name(name), stack.domain, local_images, keeper=guard.keeper.url if guard else None
         ),
         pools=pools,
-        placement=placement,
         guard=guard,
+        placement=placement,
+        left_behind=tuple(_left_behind(pools, found.running)),
+        fill=plan_fill(stack.hub, local_images),
+        tidy=plan_tidy(name, pools, local_images),
     )
     problems = list(_long_names(plan))
     if problems:
@@ -91,11 +154,32 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
     return plan
 
 
+def _host(host: Host, pools: Iterable[PoolPlan], silent: frozenset[str]) -> HostPlan:
+    here = [(pool, instance) for pool in pools for instance in pool.instances if instance.host == host.name]
+    return HostPlan(
+        name=host.name,
+        docker=host.docker,
+        certificates=host.certificates,
+        silent=host.name in silent,
+        instances=tuple(instance.name for _, instance in here),
+        fetches=any(pool.container.fetches or pool.weights for pool, _ in here),
+        fills=any(pool.weights for pool, _ in here),
+        confines=any(not pool.container.fetches for pool, _ in here),
+    )
+
+
+def _left_behind(pools: Iterable[PoolPlan], running: Mapping[str, Place]) -> Iterator[LeftBehind]:
+    for instance in chain.from_iterable(pool.instances for pool in pools):
+        before = running.get(instance.name)
+        if before and before.host != instance.host and instance.volume:
+            yield LeftBehind(instance.name, instance.volume, before.host, instance.host)
+
+
 def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
     """Absent where there is nothing to guard."""
     if not pools:
         return None
-    keeper = plan_keeper(stack.keeper, keeper_name(name), local_images)
+    keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images)
     return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images)
 
 
@@ -125,7 +209,7 @@ def plan_pool_alone(pool: Pool, gpus: Sequence[Gpu], resource_name: str, *, doma
         problems = list(error.problems)
     if problems:
         raise ConfigError(_as_written_alone(problem) for problem in problems)
-    return plan_pool(pool, resource_name, domain, base, places)
+    return plan_pool(pool, resource_name, domain, base, places=places)
 
 
 def _as_written_alone(problem: Problem) -> Problem:

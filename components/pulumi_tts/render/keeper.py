@@ -8,15 +8,13 @@ from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan
 from pulumi_tts.plan.socket_proxy import keeper_proxy_url
 from pulumi_tts.render.envoy import queue_of
 
-_HOST = "local"
-
 
 def pools_file(guard: GuardPlan, stack: str) -> str:
     """The file of all pools of a guard; times in seconds."""
     tree = {
         "stack": stack,
         "pools": [_pool(pool, guard.keeper.zone) for pool in guard.pools],
-        "hosts": [{"name": _HOST, "proxy": keeper_proxy_url(stack)}],
+        "hosts": [{"name": guard.keeper.host, "proxy": keeper_proxy_url(stack)}],
     }
     return json.dumps(tree, indent=1)
 
@@ -34,7 +32,7 @@ def _pool(pool: PoolGuardPlan, zone: str) -> dict[str, Any]:
         "restart": {"cron": restart.cron, "zone": restart.zone or zone} if restart else None,
         "heal": asdict(heal) if heal else None,
         "instances": [
-            {"name": instance.name, "address": instance.address, "port": instance.port, "host": _HOST}
+            {"name": instance.name, "address": instance.address, "port": instance.port, "host": instance.host}
             for instance in pool.instances
         ],
     }

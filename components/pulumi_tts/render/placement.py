@@ -4,14 +4,18 @@ import json
 from typing import Any
 
 from pulumi_tts.plan.placement import Placement, size_text
+from pulumi_tts.plan.stack import HostPlan, LeftBehind
 
 
 def placement_table(placement: Placement) -> str:
-    """One line for each instance on cards, each column as wide as it needs; empty where no instance has a card."""
+    """One line for each instance on cards, and with several hosts for every one; empty where that is none.
+
+    Each column is as wide as it needs.
+    """
     rows = [
         (row["instance"], row["host"], *_cards(row), "moves" if row["moves"] else "")
         for row in placement_rows(placement)
-        if row["gpus"]
+        if row["gpus"] or placement.several_hosts
     ]
     if not rows:
         return ""
@@ -43,7 +47,35 @@ def placement_rows(placement: Placement) -> list[dict[str, Any]]:
     ]
 
 
+def left_behind_text(left: LeftBehind) -> str:
+    """What is said of an instance whose outputs stay on the host that it leaves."""
+    return (
+        f"{left.instance} moves from {left.left} to {left.goes_to}: what it has made stays on {left.left}, "
+        f"in the volume {left.volume}"
+    )
+
+
+def silent_text(told: str, host: HostPlan, provider: str | None = None) -> str:
+    """What is said of a host that does not answer, after what it was ``told`` to be.
+
+    ``provider`` is the URN by which the state calls it; with it comes what to do.
+    """
+    many = f"{len(host.instances)} instances" if len(host.instances) != 1 else "one instance"
+    text = (
+        f"{told}. What is there ({many}) is left as it is, and what was taken out of the config is not removed yet; "
+        "everything else is brought to its state."
+    )
+    if provider:
+        text += (
+            " Bring the host back and run `pulumi up` again. If it is gone for good: take it out of hosts, run "
+            f"`pulumi state delete --target-dependents '{provider}'`, and `pulumi up`"
+        )
+    return text
+
+
 def _cards(row: dict[str, Any]) -> tuple[str, str, str]:
     gpus = row["gpus"]
+    if not gpus:
+        return "-", "-", "-"
     ids, left = (",".join(each) for each in ([gpu["id"] for gpu in gpus], [size_text(gpu["left"]) for gpu in gpus]))
     return ids, size_text(gpus[0]["takes"]), left

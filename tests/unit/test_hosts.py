@@ -1,0 +1,286 @@
+"""Several hosts: ports that stay, a host that does not answer, and what is made on each, all without Docker."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from pulumi_tts import command
+from pulumi_tts.config import ConfigError, load_stack
+from pulumi_tts.docker import SpeechStack
+from pulumi_tts.docker.elsewhere import _left_as_it_is
+from pulumi_tts.docker.survey import Remembered, remembered
+from pulumi_tts.plan import Place, StackPlan, Survey, plan_stack
+from tests.unit.configs import many, second, stack, voice
+from tests.unit.conftest import World, run
+from tests.unit.test_gpus import file_of
+
+CONTAINER = "docker:index/container:Container"
+VOLUME = "docker:index/volume:Volume"
+NETWORK = "docker:index/network:Network"
+IMAGE = "docker:index/remoteImage:RemoteImage"
+PROVIDER = "pulumi:providers:docker"
+
+HERE = {"name": "a"}
+
+
+def planned(*pools: Any, survey: Survey | None = None, **changes: Any) -> StackPlan:
+    config = stack(*pools, **({"hosts": [HERE, second()]} | changes))
+    return plan_stack(load_stack(config), "tts-test", local_images=True, survey=survey)
+
+
+def found(plan: StackPlan, *, silent: str | None = None, taken: dict[str, frozenset[int]] | None = None) -> Survey:
+    """What a look at the hosts finds when a plan has become true."""
+    instances = [instance for pool in plan.pools for instance in pool.instances]
+    return Survey(
+        running={instance.name: Place(instance.host, instance.gpus) for instance in instances},
+        ports={instance.name: instance.published.port for instance in instances if instance.published},
+        taken=taken or {},
+        silent=frozenset({silent} if silent else ()),
+    )
+
+
+def where(plan: StackPlan) -> dict[str, str]:
+    """By instance: its host, or the port of it that it has there."""
+    return {
+        instance.name.removeprefix("tts-test-"): instance.upstream.removeprefix("http://tts-test-")
+        for pool in plan.pools
+        for instance in pool.instances
+    }
+
+
+# ---- ports
+
+
+def test_instances_elsewhere_are_reached_at_their_hosts_address() -> None:
+    assert where(planned(voice(instances=4))) == {
+        "voice-1": "voice-1:8000",
+        "voice-2": "http://10.0.0.7:20000",
+        "voice-3": "voice-3:8000",
+        "voice-4": "http://10.0.0.7:20001",
+    }
+
+
+def test_a_name_is_what_the_edge_asks_for_and_an_address_what_ports_are_published_on() -> None:
+    host = second(address="b.internal", bind="10.0.0.7", ports="30000-30009")
+    instance = planned(hosts=[HERE, host]).pools[0].instances[1]
+    assert instance.upstream == "http://b.internal:30000"
+    assert instance.published
+    assert instance.published.ip == "10.0.0.7"
+
+
+def test_an_instance_keeps_its_port_whoever_comes_or_goes() -> None:
+    first = planned(voice(instances=4))
+    fewer = planned(voice(name="new", instances=2, routes={"path": "/n"}), voice(instances=4), survey=found(first))
+    assert where(fewer).items() >= where(first).items()
+    assert where(fewer)["new-2"] == "http://10.0.0.7:20002"
+
+
+def test_a_port_is_not_given_away_in_the_same_up_in_which_its_instance_goes() -> None:
+    survey = found(planned(voice(instances=2)))
+    plan = planned(voice(name="other", instances=2), survey=survey)
+    assert where(plan)["other-2"] == "http://10.0.0.7:20001", "what goes, goes when the others have come"
+
+
+def test_a_port_that_somebody_else_has_is_not_taken() -> None:
+    plan = planned(voice(instances=4), survey=Survey(taken={"b": frozenset({20000})}))
+    assert where(plan)["voice-2"] == "http://10.0.0.7:20001"
+
+
+def test_a_port_outside_the_range_is_given_up() -> None:
+    survey = found(planned(voice(instances=2)))
+    plan = planned(voice(instances=2), hosts=[HERE, second(ports="30000-30009")], survey=survey)
+    assert where(plan)["voice-2"] == "http://10.0.0.7:30000"
+
+
+def test_too_few_ports_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"hosts\[1\]\.ports: '20000-20001' has too few .* larger by 2"):
+        planned(voice(instances=8), hosts=[HERE, second(ports="20000-20001")])
+
+
+# ---- hosts that do not answer, or are gone
+
+
+def test_nothing_moves_because_a_host_does_not_answer() -> None:
+    first = planned(voice(instances=4))
+    assert planned(voice(instances=4), survey=found(first, silent="b")).pools == first.pools
+
+
+def test_what_is_new_goes_where_somebody_answers() -> None:
+    survey = found(planned(voice(instances=4)), silent="b")
+    plan = planned(voice(instances=8), survey=survey)
+    assert [place.host for place in plan.placement.of("voice")] == ["a", "b", "a", "b", "a", "a", "a", "a"]
+
+
+def test_an_instance_stays_on_a_silent_host_whatever_its_pin_says_now() -> None:
+    survey = found(planned(voice(instances=2)), silent="b")
+    plan = planned(voice(instances=2, pins=[{"instance": 2, "host": "a"}]), survey=survey)
+    assert plan.placement.places["voice", 2] == Place("b")
+
+
+def test_a_pin_of_something_new_to_a_silent_host_is_refused() -> None:
+    survey = found(planned(voice(instances=2)), silent="b")
+    with pytest.raises(ConfigError, match=r"pools\[0\]\.pins\[0\]\.host: 'b' does not answer now"):
+        planned(voice(instances=3, pins=[{"instance": 3, "host": "b"}]), survey=survey)
+
+
+def test_cards_of_a_silent_host_are_not_offered_when_something_does_not_fit() -> None:
+    cards = [{"id": 0, "vram": "24g"}]
+    hosts = [{**HERE, "gpus": cards}, second(gpus=cards)]
+    survey = found(planned(voice(vram="20g"), hosts=hosts), silent="b")
+    with pytest.raises(ConfigError, match=r"a/0: 3g \(b not counted, which does not answer\)"):
+        planned(voice(vram="20g", instances=3), hosts=hosts, survey=survey)
+
+
+def test_without_a_host_its_instances_move_and_it_is_said_where_their_outputs_are() -> None:
+    survey = found(planned(voice(instances=4)))
+    plan = planned(voice(instances=4), hosts=[HERE], survey=survey)
+    assert {place.host for place in plan.placement.of("voice")} == {"a"}
+    assert [(left.instance, left.left, left.goes_to) for left in plan.left_behind] == [
+        ("tts-test-voice-2", "b", "a"),
+        ("tts-test-voice-4", "b", "a"),
+    ]
+
+
+def test_a_host_whose_instances_fit_nowhere_else_is_not_removed() -> None:
+    cards = [{"id": 0, "vram": "24g"}]
+    hosts = [{**HERE, "gpus": cards}, second(gpus=cards)]
+    survey = found(planned(voice(vram="20g"), hosts=hosts))
+    with pytest.raises(ConfigError, match="The smallest changes that fit: instances: 1"):
+        planned(voice(vram="20g"), hosts=hosts[:1], survey=survey)
+
+
+# ---- what is made
+
+
+def speech(config: dict[str, Any]) -> dict[str, Any]:
+    """Makes a whole stack on mocks; its pools' outputs."""
+    outputs: dict[str, Any] = {}
+    args: Any = {"config": config, "preflight": False}
+    run(lambda: SpeechStack("tts-test", args).pools.apply(outputs.update))
+    return outputs
+
+
+def two() -> dict[str, Any]:
+    ollama = {"name": "own", "instances": 2, "routes": {"path": "/own"}, "engine": "voice", "fetches": True}
+    return stack(voice(instances=4, models="/models"), ollama, hosts=[HERE, second()])
+
+
+def test_each_host_has_a_provider_and_what_its_instances_share(world: World) -> None:
+    assert speech(two())["voice"]["hosts"] == ["a", "b", "a", "b"]
+    on: dict[str, set[str]] = {}
+    for made in world.made:
+        if made.provider and made.typ.startswith("docker:"):
+            on.setdefault(made.provider.split("::")[-2], set()).add(made.name)
+    assert on["tts-test-host-b"] == {
+        "tts-test-network-b",
+        "tts-test-outside-b",
+        "tts-test-own-2",
+        "tts-test-own-2-outputs",
+        "tts-test-own-image-b",
+        "tts-test-voice-2",
+        "tts-test-voice-2-outputs",
+        "tts-test-voice-4",
+        "tts-test-voice-4-outputs",
+        "tts-test-voice-image-b",
+        "tts-test-voice-models-b",
+    }
+    assert on["tts-test-host"] >= {"tts-test-edge", "tts-test-network", "tts-test-places", "tts-test-voice-1"}
+
+
+def test_ports_elsewhere_are_on_the_private_address_only(world: World) -> None:
+    speech(two())
+    published = {name: inputs["ports"] for name, inputs in world.inputs(CONTAINER).items() if inputs.get("ports")}
+    assert {name: [(port["ip"], port["external"]) for port in ports] for name, ports in published.items()} == {
+        "tts-test-edge": [("127.0.0.1", 8080)],
+        "tts-test-voice-2": [("10.0.0.7", 20000)],
+        "tts-test-voice-4": [("10.0.0.7", 20001)],
+        "tts-test-own-2": [("10.0.0.7", 20002)],
+    }
+
+
+def test_instances_elsewhere_have_no_way_out_unless_their_engine_fetches(world: World) -> None:
+    speech(two())
+    containers, networks = world.inputs(CONTAINER), world.inputs(NETWORK)
+    joined = {
+        name: [each["name"] for each in inputs.get("networksAdvanced", ())] for name, inputs in containers.items()
+    }
+    assert joined["tts-test-voice-2"] == ["tts-test-network-b"]
+    assert joined["tts-test-own-2"] == ["tts-test-outside-b"]
+    assert networks["tts-test-network-b"]["options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+    assert "options" not in networks["tts-test-outside-b"]
+    assert containers["tts-test-voice-2"]["dns"] == ["127.0.0.1"]
+    assert "dns" not in containers["tts-test-own-2"]
+
+
+def test_an_instance_elsewhere_is_at_most_three_resources(world: World) -> None:
+    speech(stack(voice(instances=10), hosts=[HERE, second()]))
+    ten = len(world.made)
+    world.made.clear()
+    speech(stack(voice(instances=12), hosts=[HERE, second()]))
+    assert len(world.made) - ten <= 2 * 3
+
+
+def test_a_host_without_instances_gets_nothing(world: World) -> None:
+    speech(stack(voice(instances=1), hosts=[HERE, second()]))
+    assert not [made.name for made in world.made if made.name.endswith("-b") and made.typ != PROVIDER]
+
+
+def test_certificates_are_a_folder_in_the_state_and_nothing_else(world: World) -> None:
+    tls = second(docker="tcp://b:2376", certificates="/etc/docker/b")
+    speech(stack(voice(), hosts=[HERE, tls]))
+    assert world.inputs(PROVIDER)["tts-test-host-b"] == {"host": "tcp://b:2376", "certPath": "/etc/docker/b"}
+
+
+def test_the_edges_host_remembers_what_is_on_the_others(world: World) -> None:
+    speech(two())
+    labels = world.inputs(VOLUME)["tts-test-places"]["labels"]
+
+    class Docker:
+        class api:  # noqa: N801  as docker-py calls it
+            @staticmethod
+            def volumes(filters: dict[str, str]) -> dict[str, Any]:
+                assert filters == {"name": "^tts-test-places$"}
+                return {"Volumes": [{"Labels": {label["label"]: label["value"] for label in labels}}]}
+
+    assert remembered(Docker, "tts-test") == {
+        "b": {
+            "tts-test-own-2": Remembered("b", 20002, ()),
+            "tts-test-voice-2": Remembered("b", 20000, ()),
+            "tts-test-voice-4": Remembered("b", 20001, ()),
+        }
+    }
+
+
+def test_what_is_on_a_silent_host_is_left_as_it_is(world: World) -> None:
+    made: list[pulumi.Resource] = []
+
+    def program() -> None:
+        made.append(pulumi.ComponentResource("a:b:C", "component"))
+        made.append(pulumi.CustomResource("a:b:D", "custom"))
+
+    run(program)
+    component, custom = made
+
+    def asked(resource: pulumi.Resource) -> Any:
+        options = pulumi.ResourceOptions(ignore_changes=["image"])
+        return _left_as_it_is(pulumi.ResourceTransformationArgs(resource, "t", "n", {}, options))
+
+    assert asked(component) is None
+    assert asked(custom).opts.ignore_changes == ["image", "*"]
+
+
+def test_the_plan_shows_every_instances_host(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = file_of(tmp_path, stack(voice(instances=2), hosts=[HERE, second()]))
+    assert command.main(["plan", "--fresh", "--stack", path]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "INSTANCE  HOST  GPU  TAKES  LEFT",
+        "voice-1   a     -    -      -",
+        "voice-2   b     -    -      -",
+    ]
+
+
+def test_sixty_four_hosts_are_planned() -> None:
+    plan = planned(voice(instances=512), hosts=[HERE, *many(63)])
+    assert all(len(host.instances) == 8 for host in plan.hosts)
+    assert len({instance.upstream for instance in plan.pools[0].instances}) == 512
