@@ -1,7 +1,6 @@
 """The fleet that is placed: 512 instances of four engines on 64 hosts of four cards."""
 
-from pulumi_tts.config.host import Gpu, Host
-from pulumi_tts.config.pool import Pool
+from typing import Any
 
 HOSTS, CARDS = 64, 4
 ENGINES = {"small": (4, 128), "usual": (8, 256), "large": (10, 64), "wide": (15, 64)}
@@ -15,23 +14,26 @@ _ENGINE = {
 }
 
 
-def hosts() -> list[Host]:
-    """64 hosts with four cards of 24 GiB each, of which 1 GiB is kept back."""
-    cards = [Gpu.model_validate({"id": at, "vram": "24g"}) for at in range(CARDS)]
-    return [Host(name=f"gpu-{at}", gpus=cards) for at in range(HOSTS)]
+def config(factor: int = 1) -> dict[str, Any]:
+    """The whole stack as it is written.
 
-
-def pools(factor: int = 1) -> list[Pool]:
-    """Four pools, 512 instances in all; each instance takes ``factor`` times as much of its card."""
-    return [
-        Pool.model_validate(
-            {
-                "name": name,
-                "engine": _ENGINE,
-                "instances": instances,
-                "vram": f"{vram * factor}g",
-                "routes": {"pool": f"{name}.{{domain}}"},
-            }
-        )
+    There are 64 hosts with four cards of 24 GiB each, of which 1 GiB is kept back, and four pools with 512 instances in
+    all; each takes ``factor`` times as much of its card.
+    """
+    cards = [{"id": at, "vram": "24g"} for at in range(CARDS)]
+    near = {"name": "gpu-0", "gpus": cards}
+    far = [
+        {"name": f"gpu-{at}", "docker": f"ssh://gpu-{at}", "address": f"10.0.0.{at}", "gpus": cards}
+        for at in range(1, HOSTS)
+    ]
+    pools = [
+        {
+            "name": name,
+            "engine": _ENGINE,
+            "instances": instances,
+            "vram": f"{vram * factor}g",
+            "routes": {"pool": f"{name}.{{domain}}"},
+        }
         for name, (vram, instances) in ENGINES.items()
     ]
+    return {"images": "registry", "hosts": [near, *far], "pools": pools}

@@ -7,9 +7,10 @@ from typing import Any
 from bench.placement.fleet import CARDS, ENGINES, HOSTS
 
 LIMIT = 1.0
-"""Seconds for placing 512 instances on 64 hosts (issue "GPU fleets", "What it must show")."""
+"""Seconds for planning 512 instances on 64 hosts (issue "GPU fleets", "What it must show")."""
 
 _TASKS = {
+    "whole": "from the config as it is written to the whole plan, placement included",
     "place": "placing all of them on empty cards",
     "again": "all of them run: an `up` without changes",
     "one more": "all of them run, and one more comes",
@@ -25,9 +26,9 @@ _INTRODUCTION = """\
 
 Written by `make bench`; the figures of every round are in [bench-placement.json](bench-placement.json). {instances}
 instances of {engines} engines ({vram} GiB of a card) are placed on {hosts} hosts with {cards} cards of 24 GiB each. In
-*italics* is what it is compared with: each round measures all of them, one after the other, and ratios are taken within
-a round, so that what else the machine does falls on all of them. First fit placed {first_fit} of the {instances};
-HiGHS says that they {fit}.
+*italics* is what it is compared with: each round measures all of them, one after the other, and ratios are taken
+within a round. Times are the processor's, which other work on the machine hardly lengthens. First fit placed
+{first_fit} of the {instances}; HiGHS says that they {fit}.
 
 Medians of {rounds} rounds. {date}, {processors} processors (load {load:g} at the end), Python {python}.
 """
@@ -51,15 +52,15 @@ def report(results: dict[str, Any]) -> str:
 
 
 def _table(times: dict[str, list[float]]) -> Iterator[str]:
-    yield "| | Seconds | Of importing pulumi | Of HiGHS' answer |"
+    yield "| | Processor, s | Of importing pulumi | Of HiGHS' answer |"
     yield "|---|---|---|---|"
     for task, title in _TASKS.items():
         ratios = " | ".join(_ratio(times[task], times[other]) for other in ("import", "exact"))
         yield f"| {title} | {median(times[task]):.3f} | {ratios} |"
     yield ""
-    measured = median(times["place"])
+    measured = median(times["whole"])
     verdict = "it holds" if measured <= LIMIT else "it **does not hold**"
-    yield f"The size to hold is {LIMIT:g} s for placing all of them: {measured:.2f} s, so {verdict}."
+    yield f"The size to hold is {LIMIT:g} s for planning all of them: {measured:.2f} s, so {verdict}."
 
 
 def _ratio(ours: list[float], others: list[float]) -> str:

@@ -53,6 +53,9 @@ def main() -> int:
     except FillError as error:
         say(f"failed: {error}")
         return 1
+    except OSError as error:
+        say(f"failed: the volume cannot be written: {error}")
+        return 1
     return 0
 
 

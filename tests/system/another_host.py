@@ -53,11 +53,21 @@ class AnotherHost:
             time.sleep(0.2)
         raise RuntimeError(f"the other host's engine did not start:\n{self._log.read_text()[-3000:]}")
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ends the engine: with SIGTERM its containers end too, with SIGKILL they live on."""
+    def stop(self) -> None:
+        """Ends the engine, and its containers with it."""
         if self._engine:
-            self._engine.send_signal(how)
+            self._engine.terminate()
             self._engine.wait(timeout=_PATIENCE)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """The engine takes connections meanwhile and answers nothing; its containers live on."""
+        assert self._engine
+        self._engine.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._engine.send_signal(signal.SIGCONT)
 
     @contextmanager
     def running(self, *command: str) -> Iterator[None]:

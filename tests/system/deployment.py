@@ -73,6 +73,7 @@ class Deployment:
 
     def destroy(self) -> auto.DestroyResult:
         """Takes the stack down; its deletions take turns, so the program has to run."""
+        self._write_config()
         return self.stack.destroy(run_program=True)
 
     def outputs(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import copy
 import os
 import shutil
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -265,14 +264,13 @@ def test_the_config_of_before_is_reached_again(fleet: Fleet) -> None:
     assert set(fleet.everywhere()) == {"tts-fleet-edge", *(f"tts-fleet-voice-{number}" for number in (1, 2, 3, 4))}
 
 
-def test_containers_that_outlive_their_engine_go_on_speaking(fleet: Fleet, there: AnotherHost) -> None:
-    there.stop(signal.SIGKILL)
-    try:
+def test_while_an_engine_hangs_its_instances_go_on_speaking(fleet: Fleet, there: AnotherHost) -> None:
+    before = fleet.everywhere()
+    with there.hanging():
         assert "does not answer" in failure(fleet)
         assert all(fleet.speaks(name) for name in ("voice1", "voice2", "voice3", "voice4"))
-    finally:
-        there.start()
-    fleet.up()
+    fleet.up(expect_no_changes=True)
+    assert fleet.everywhere() == before
 
 
 def test_a_new_host_that_does_not_answer_is_refused(changed: Fleet) -> None:

@@ -74,6 +74,31 @@ def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:
     ]
 
 
+def test_the_tokens_of_what_fetches_and_tidies_stay_too(world: World) -> None:
+    links = [{"url": "https://example.com/a.bin", "sha256": "0" * 64}]
+    mine = voice(
+        name="mine",
+        instances=1,
+        image="mine:1",
+        routes={"path": "/mine"},
+        weights={"directory": "/weights", "links": links},
+        outputs_limit={"age": "1d"},
+    )
+    speech(stack(mine))
+    (volume,) = [name for name in world.inputs(VOLUME) if "weights" in name]
+    assert volume == "tts-test-weights-a-bin-9133ea6c", "another name would fetch everything again"
+    made = sorted((made.typ, made.name) for made in world.made if "weights" in made.name or "tidy" in made.name)
+    assert made == [
+        (CONTAINER, "tts-test-tidy-local-10001"),
+        (CONTAINER, f"{volume}-fill"),
+        (IMAGE, "tts-test-tidy-local-10001-image"),
+        (IMAGE, "tts-test-weights-image"),
+        (VOLUME, volume),
+        ("tts:index:TtsTidy", "tts-test-tidy-local-10001"),
+        ("tts:index:TtsWeights", "tts-test-weights"),
+    ]
+
+
 def test_what_is_made_has_the_name_by_which_the_state_calls_it(world: World) -> None:
     speech(stack())
     for kind in (CONTAINER, VOLUME, NETWORK):

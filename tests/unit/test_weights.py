@@ -216,6 +216,15 @@ def test_how_it_failed_is_the_reason(monkeypatch: pytest.MonkeyPatch, log: str, 
         followed(monkeypatch, Engine(("exited", 137, log)))
 
 
+def test_a_docker_that_goes_away_meanwhile_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(Engine):
+        def logs(self, _: str) -> bytes:
+            raise docker.errors.APIError("connection refused")
+
+    with pytest.raises(pulumi.RunError, match=r"lost sight of .connection refused.; it may be at work still"):
+        followed(monkeypatch, Gone(("running", 0, "")))
+
+
 @pytest.mark.parametrize(
     ("states", "again"),
     [([("running", 0, "")], False), ([("exited", 0, "")], False), ([("exited", 1, "")], True), ([], True)],

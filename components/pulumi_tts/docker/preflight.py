@@ -27,7 +27,7 @@ def uses_local_images(stack: Stack) -> bool:
 def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, local_images: bool) -> None:
     """Raises ConfigError if a host that answers lacks what it was told to have, or has a name or port taken."""
     edge = reached.answering[plan.edge_host.name]
-    problems = [*_one_engine_twice(stack, reached), *_edge_elsewhere(plan, reached)]
+    problems = list(_one_engine_twice(stack, reached)) or list(_edge_elsewhere(plan, reached))
     for docker in reached.answering.values():
         problems += _taken_names(docker, plan)
     problems += _taken_ports(edge, stack, plan)

@@ -140,20 +140,28 @@ def run_of(name: str, at: Endpoint) -> str:
 async def filled(container_id: str, at: Endpoint, weights: FilledWeights, say: Callable[[str], None]) -> None:
     """Follows a container that fills a volume to its end, and says what it says.
 
-    Raises RunError, with its reason, where it fails.
+    Raises RunError, with its reason, where it fails, or is lost sight of.
     """
+    from docker.errors import DockerException  # noqa: PLC0415  see endpoint.client
+
     said = 0
-    state, lines = await asyncio.to_thread(_look, container_id, at)
-    silent = _is_over(state)
-    while True:
-        if not silent:
-            for line in lines[said:]:
-                say(line)
-            said = len(lines)
-        if _is_over(state):
-            break
-        await asyncio.sleep(_LOOK)
+    try:
         state, lines = await asyncio.to_thread(_look, container_id, at)
+        silent = _is_over(state)
+        while True:
+            if not silent:
+                for line in lines[said:]:
+                    say(line)
+                said = len(lines)
+            if _is_over(state):
+                break
+            await asyncio.sleep(_LOOK)
+            state, lines = await asyncio.to_thread(_look, container_id, at)
+    except (DockerException, OSError) as error:
+        raise pulumi.RunError(
+            f"{weights.called}: what fetches it was lost sight of ({error}); it may be at work still, and the next "
+            "`pulumi up` follows it."
+        ) from None
     if state["ExitCode"]:
         last = lines[-1] if lines else f"its container ended with status {state['ExitCode']}"
         raise pulumi.RunError(
