@@ -80,6 +80,6 @@ def streams(port: int, number: int, chunks: int, pace: float) -> Chunks:
 
 
 def _request(chunks: int, pace: float) -> bytes:
-    head = f"POST /?chunks={chunks}&pace={pace} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
-    body = '{"input": "Hello."}'
-    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    # Without a body: where an answer begins before Traefik has seen a body's end, which takes an engine that takes no
+    # time, Go gives the connection up, and the stream is cut.
+    return f"GET /?chunks={chunks}&pace={pace} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()

@@ -4,9 +4,10 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from pulumi_tts.plan.guard import POOL_HEADER
 from tests.guard.conftest import Start
 from tests.guard.guarding import Guarding, guarding, wait_for
 
-DEADLINES = {"first_byte": "1s", "stall": "2s", "total": "4s"}
+DEADLINES = {"first_byte": "2s", "stall": "3s", "total": "8s"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_an_answer_that_does_not_begin_in_time_is_given_up_and_not_asked_for_aga
     with guard.client() as client:
         began = time.monotonic()
         answer = client.post("/work?first=30")
-    assert 0.9 < time.monotonic() - began < 2
+    assert 1.9 < time.monotonic() - began < 4
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline")
     assert sum(stub.seen()["begun"] for stub in guard.pools["voice"]) == before + 1
 
@@ -68,17 +69,17 @@ def test_a_stream_that_goes_on_and_on_ends_at_the_total(guard: Guarding) -> None
         with pytest.raises(httpx.RemoteProtocolError), client.stream("POST", "/work?chunks=500&pace=0.1") as answer:
             for _ in answer.iter_raw():
                 pass
-    assert 3.5 < time.monotonic() - began < 5.5
+    assert 7.5 < time.monotonic() - began < 11
 
 
 def test_chunks_arrive_one_by_one_and_at_once(guard: Guarding) -> None:
     arrived: list[tuple[float, int]] = []
-    with guard.client() as client, client.stream("POST", "/work?chunks=20&pace=0.05") as answer:
+    with guard.client() as client, client.stream("POST", "/work?chunks=10&pace=0.2") as answer:
         for part in answer.iter_raw():
             arrived.append((time.monotonic(), len(part)))
-    assert [length for _, length in arrived] == [512] * 20, "chunks were merged"
+    assert [length for _, length in arrived] == [512] * 10, "chunks were merged"
     gaps = [later - earlier for (earlier, _), (later, _) in pairwise(arrived)]
-    assert max(gaps) < 0.05 + 0.05, "this machine's own jitter included; bench/edge measures the guard's"
+    assert max(gaps) < 0.2 + 0.2, "this machine's own jitter included; bench/edge measures the guard's"
 
 
 def test_an_upload_beyond_the_limit_is_refused_and_one_below_it_arrives_whole(guard: Guarding) -> None:
@@ -95,29 +96,20 @@ def test_an_upload_beyond_the_limit_is_refused_and_one_below_it_arrives_whole(gu
     assert max(lengths) == 15 * 1024 * 1024
 
 
-def test_a_slow_upload_takes_no_slot(start: Start) -> None:
-    guard = start({"name": "voice", "instances": 1, "slots": 1, "guard": {"queue": 1}})
+def test_uploads_do_not_fill_the_guards_memory(start: Start) -> None:
+    guard = start({"name": "voice", "instances": 1, "slots": 64})
 
-    async def slow_and_quick() -> float:
-        async def slowly() -> httpx.Response:
-            async def parts() -> AsyncIterator[bytes]:
-                for _ in range(10):
-                    yield b"x" * 100
-                    await asyncio.sleep(0.2)
-
-            async with guard.async_client() as client:
-                return await client.post("/work", content=parts())
-
-        uploading = asyncio.create_task(slowly())
-        await asyncio.sleep(0.3)
+    async def upload() -> set[int]:
         async with guard.async_client() as client:
-            began = time.monotonic()
-            assert (await client.post("/work")).status_code == 200
-            quick = time.monotonic() - began
-        assert (await uploading).status_code == 200
-        return quick
+            content = b"x" * 15 * 1024 * 1024
+            answers = await asyncio.gather(*(client.post("/work", content=content) for _ in range(30)))
+        return {answer.status_code for answer in answers}
 
-    assert asyncio.run(slow_and_quick()) < 0.5
+    assert asyncio.run(upload()) == {200}
+    assert guard.process
+    status = Path(f"/proc/{guard.process.pid}/status").read_text()
+    (most,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    assert int(most) < 220 * 1024, "450 MiB went through it, which has 256"
 
 
 def test_a_websocket_carries_more_than_the_upload_limit_and_outlives_the_deadlines(start: Start) -> None:

@@ -43,7 +43,7 @@ guards = some.just("none") | some.fixed_dictionaries(
             {}, optional={"connect": short, "first_byte": seconds, "stall": seconds, "total": seconds}
         ),
         "drain": seconds,
-        "upload": some.sampled_from(["16m", "32m", "2g"]),
+        "upload": some.sampled_from(["16m", "32m", "999999g"]),
         "canary": some.fixed_dictionaries(
             {"pool": some.sampled_from(["a", "b", "c"])},
             optional={"percent": some.integers(0, 100), "header": headers},

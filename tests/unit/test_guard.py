@@ -38,8 +38,6 @@ def page(name: str, path: str | None = None, **guard: Any) -> dict[str, Any]:
         (stack(guarded(balance="random")), "pools[0].guard.balance", "'least_request' or 'round_robin'"),
         (stack(guarded(health={"interval": "5m"})), "pools[0].guard.health.interval", "as in '500ms' or '2s'"),
         (stack(guarded(health={"timeout": "1ms"})), "pools[0].guard.health.timeout", "at least 50ms"),
-        (stack(guarded(upload="4g")), "pools[0].guard.upload", "Use at most 2g"),
-        (stack(guarded(upload="256m")), "pools[0].guard.upload", "guard.memory at least 1g"),
         (
             stack(guarded(deadlines={"first_byte": "60s", "stall": "10s"})),
             "pools[0].guard.deadlines.stall",

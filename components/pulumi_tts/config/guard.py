@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pulumi_tts.config.fields import (
     HeaderName,
@@ -17,17 +17,6 @@ from pulumi_tts.config.fields import (
     refused,
 )
 
-_LARGEST_UPLOAD = 2048  # MiB; Envoy's own bound is 4 GiB less a byte
-
-
-def _upload(value: int) -> int:
-    if value > _LARGEST_UPLOAD:
-        raise refused("is more than the guard can hold of one request", "Use at most 2g")
-    return value
-
-
-Upload = Annotated[Mebibytes, AfterValidator(_upload)]
-
 
 class Balance(StrEnum):
     """How the guard chooses among the instances that are healthy."""
@@ -35,7 +24,8 @@ class Balance(StrEnum):
     least_request = "least_request"
     """The one with fewest requests under way, all of them looked at."""
     round_robin = "round_robin"
-    """One after the other, as the source documents have it."""
+    """One after the other, as the source documents have it; a request then may wait for a busy one though another is
+    free."""
 
 
 class GuardHealth(Strict):
@@ -127,8 +117,9 @@ class PoolGuard(Strict):
     """How long a request may take."""
     drain: Seconds = 60
     """How long an instance that is to be replaced or restarted may finish its requests. Default: 60s."""
-    upload: Upload = 32
-    """The largest request body; it is held in the guard's memory until it is complete. Default: 32m."""
+    upload: Mebibytes = 32
+    """The largest request body; a larger one is answered 413. It is passed on as it comes, so one that comes slowly
+    takes its slot for longer. Default: 32m."""
     canary: Canary | None = None
     """Another pool that takes part of the requests. Default: none."""
 
@@ -143,7 +134,7 @@ GuardField = Annotated[
 class Guard(Strict):
     """The guard's own container, one for all pools of a stack."""
 
-    memory: Mebibytes = 512
-    """Its memory limit; uploads are held in it, and it refuses requests before it is full. Default: 512m."""
+    memory: Mebibytes = 256
+    """Its memory limit; it refuses requests before that is full. Default: 256m."""
     drain: Seconds = 30
     """How long a stopping guard lets requests finish. Default: 30s."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from pulumi_tts.config.fields import size_text
-from pulumi_tts.config.guard import Canary, Deadlines, Guard, PoolGuard
+from pulumi_tts.config.guard import Canary, Deadlines, PoolGuard
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Kind
@@ -17,18 +16,6 @@ def guard_checks(pools: Mapping[int, Pool]) -> Iterator[Problem]:
             path = f"pools[{at}].guard"
             yield from _deadline_checks(f"{path}.deadlines", pool.guard.deadlines)
             yield from _ejection_checks(f"{path}.ejection", pool.guard)
-
-
-def upload_checks(guard: Guard, pools: Mapping[int, Pool]) -> Iterator[Problem]:
-    """Uploads that the guard's memory has no room for."""
-    for at, pool in pools.items():
-        if isinstance(pool.guard, PoolGuard) and pool.guard.upload * 4 > guard.memory:
-            yield Problem(
-                f"pools[{at}].guard.upload",
-                size_text(pool.guard.upload),
-                f"is more than a quarter of the guard's memory, {size_text(guard.memory)}, in which uploads are held",
-                f"Make it smaller, or guard.memory at least {size_text(pool.guard.upload * 4)}",
-            )
 
 
 def canary_checks(pools: Mapping[int, Pool]) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
-from pulumi_tts.config.guard_checks import canary_checks, upload_checks
+from pulumi_tts.config.guard_checks import canary_checks
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
@@ -63,9 +63,8 @@ def load_stack(raw: object) -> Stack:
         stack = Stack.model_validate(raw)
     except ValidationError as error:
         problems += [problem_of(details) for details in error.errors()]
-    domain, pools, edge, guard = _right_parts(stack, raw)
+    domain, pools, edge = _right_parts(stack, raw)
     problems += cross_checks(domain, pools, edge)
-    problems += upload_checks(guard, pools)
     problems += canary_checks(pools)
     problems += care_checks(pools, _right_zone(stack, raw))
     hosts, all_right = _right_hosts(stack, raw)
@@ -105,16 +104,15 @@ def load_pool(raw: object, domain: str) -> Pool:
     return pool
 
 
-def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool], Edge, Guard]:
+def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool], Edge]:
     """The parts that are right alone, so that problems between them show beside those of the others."""
     if stack:
-        return stack.domain, dict(enumerate(stack.pools)), stack.edge, stack.guard
+        return stack.domain, dict(enumerate(stack.pools)), stack.edge
     written = cast("Mapping[str, Any]", raw) if isinstance(raw, Mapping) else {}
     right_pools = _right_items(Pool, written.get("pools"))
     domain = _right(Domain, written.get("domain", "localhost")) or "localhost"
     edge = _right(Edge, written.get("edge", {})) or Edge(dashboard=Dashboard(enabled=False))
-    guard = _right(Guard, written.get("guard", {})) or Guard()
-    return domain, right_pools, edge, guard
+    return domain, right_pools, edge
 
 
 def _right_zone(stack: Stack | None, raw: object) -> str:
