@@ -13,6 +13,7 @@ STATUS = {
     "unhealthy": ("running", "Up 5 minutes (unhealthy)"),
     "starting": ("running", "Up 1 second (health: starting)"),
     "exited": ("exited", "Exited (137) 20 seconds ago"),
+    "created": ("created", "Created"),
     "paused": ("paused", "Up 5 minutes (Paused)"),
 }
 

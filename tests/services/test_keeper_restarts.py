@@ -122,6 +122,21 @@ def test_a_docker_that_does_not_answer_is_told_and_nothing_is_restarted(kept: Ke
     assert kept.status()["serving"] == 3
 
 
+def test_who_ends_by_itself_is_told_and_a_first_start_is_not(kept: Keeping) -> None:
+    name, other = kept.names[:2]
+    docker(kept).containers[other].id = "1" * 64  # replaced by `pulumi up`
+    docker(kept).containers[other].health = "created"
+    docker(kept).containers[name].health = "starting"
+    wait_for(lambda: kept.instance(name)["last_restart"] is not None)
+    assert kept.instance(name)["last_restart"]["why"] == "it ended by itself, and Docker started it again"
+    wait_for(lambda: kept.instance(other)["docker"] == "Created")
+    docker(kept).containers[other].health = "starting"
+    wait_for(lambda: "starting" in kept.instance(other)["docker"])
+    docker(kept).containers[other].health = docker(kept).containers[name].health = "healthy"
+    wait_for(lambda: "(healthy)" in kept.instance(other)["docker"])
+    assert kept.instance(other)["last_restart"] is None
+
+
 def soon() -> dict[str, str]:
     """A schedule whose next time is the next minute but nothing less than 15 s away."""
     at = datetime.now(UTC) + timedelta(seconds=15)
