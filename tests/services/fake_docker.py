@@ -36,7 +36,8 @@ class FakeContainer:
 class FakeDocker:
     """The API, on a port of its own."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, token: str | None = None) -> None:
+        self.token = token
         self.containers = {name: FakeContainer(name) for name in names}
         self.asked: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -78,6 +79,9 @@ class FakeDocker:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if fake.token and self.headers["Authorization"] != f"Bearer {fake.token}":
+                    self._send(401, {"message": "This proxy wants its token."})
+                    return
                 fake.asked.append(f"GET {self.path}")
                 self._send(200, fake._listed()) if self.path.startswith("/containers/json") else self._send(403, {})
 

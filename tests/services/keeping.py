@@ -29,6 +29,8 @@ class Keeping:
     guard: Guarding
     folder: Path
     docker: FakeDocker | None = None
+    elsewhere: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The host, and the URL of its proxy, of each instance that is on another one."""
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
@@ -79,6 +81,9 @@ class Keeping:
             for instance, stub in zip(pool["instances"], self.guard.pools[pool["name"]], strict=False):
                 instance.update({"address": stub.address, "port": stub.port})
         tree["hosts"] = [{"name": "local", "proxy": self.docker.url}] if self.docker else []
+        for name, (host, proxy) in self.elsewhere.items():
+            tree["hosts"].append({"name": host, "proxy": proxy})
+            next(each for each in tree["pools"][0]["instances"] if each["name"] == name)["host"] = host
         files = envoy.files(plan, self.guard.layout) | {"pools.json": json.dumps(tree)}
         for name, text in files.items():
             part = self.folder / "files" / f".{name}"

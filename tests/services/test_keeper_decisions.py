@@ -10,7 +10,7 @@ import pytest
 
 from keeper.addresses import AGAIN, GONE, SILENT, AddressBook, Answer, Outcome, Resolver
 from keeper.care import complaint, pause_after
-from keeper.engines import Container, container_of
+from keeper.engines import Container, DockerError, DockerHost, container_of
 from keeper.guard import Seen
 from keeper.metrics import Metrics
 from keeper.pools import Fleet, Heal, Instance, Pool, PoolsFile, Restart, read_fleet
@@ -19,6 +19,7 @@ from keeper.schedule import Timetable, next_run
 from keeper.turns import Turns, TurnTakenError, Urgency
 from pulumi_tts.render.keeper import pools_file
 from tests.guard.guarding import planned
+from tests.services.fake_docker import FakeDocker
 
 
 def found(*addresses: str) -> Answer:
@@ -244,6 +245,25 @@ def test_who_stops_waiting_leaves_the_line(tmp_path: Path) -> None:
         await turns.take("studio", "other pool", "one", lease=60, patience=0, urgency=Urgency.asked)
 
     asyncio.run(through())
+
+
+# ---- Docker
+
+
+def test_a_proxy_that_wants_a_token_gets_it() -> None:
+    docker = FakeDocker("voice-1", token="the token")
+
+    async def listed(token: str | None) -> dict[str, Container]:
+        host = DockerHost(docker.url, token)
+        try:
+            return await host.containers()
+        finally:
+            await host.close()
+
+    assert asyncio.run(listed("the token"))["voice-1"].well
+    with pytest.raises(DockerError, match=r"401 .*This proxy wants its token"):
+        asyncio.run(listed(None))
+    docker.close()
 
 
 # ---- who is sick

@@ -137,6 +137,25 @@ def test_who_ends_by_itself_is_told_and_a_first_start_is_not(kept: Keeping) -> N
     assert kept.instance(other)["last_restart"] is None
 
 
+def test_an_instance_is_restarted_on_its_own_host(kept: Keeping) -> None:
+    there = kept.names[2]
+    other = FakeDocker(there)
+    kept.elsewhere = {there: ("gpu-2", other.url)}
+    kept.write(planned({"name": "voice", "instances": 3}), heal=HEAL, startup=4, drain=10, stop=1)
+    wait_for(lambda: kept.instance(there)["host"] == "gpu-2")
+    docker(kept).containers[there].health = "unhealthy"  # of the same name, on a host where it is not
+    time.sleep(3)
+    assert docker(kept).restarts(there) == 0
+    other.containers[there].health = "unhealthy"
+    wait_for(lambda: other.restarts(there) == 1)
+    wait_for(lambda: kept.status()["serving"] == 3)
+    other.close()
+    wait_for(lambda: httpx.get(f"{kept.url}/status").json()["sources"]["host gpu-2"] is not None)
+    assert httpx.get(f"{kept.url}/status").json()["sources"]["host local"] is None
+    docker(kept).containers[kept.names[0]].health = "unhealthy"
+    wait_for(lambda: docker(kept).restarts(kept.names[0]) == 1)
+
+
 def soon() -> dict[str, str]:
     """A schedule whose next time is the next minute but nothing less than 15 s away."""
     at = datetime.now(UTC) + timedelta(seconds=15)
