@@ -103,8 +103,9 @@ COMPILE := uv pip compile --quiet --upgrade --python-version 3.11 --universal --
 lock: ## resolve the Python dependencies again, of .venv and of the images (needs uv)
 	$(COMPILE) services/voice/requirements.in -o services/voice/requirements.txt
 	$(COMPILE) services/studio/requirements.in -c services/voice/requirements.txt -o services/studio/requirements.txt
-	$(COMPILE) pyproject.toml --group dev --group bootstrap services/studio/requirements.in \
-	    -c services/studio/requirements.txt -o requirements.lock
+	$(COMPILE) services/keeper/requirements.in -c services/studio/requirements.txt -o services/keeper/requirements.txt
+	$(COMPILE) pyproject.toml --group dev --group bootstrap services/studio/requirements.in services/keeper/requirements.in \
+	    -c services/studio/requirements.txt -c services/keeper/requirements.txt -o requirements.lock
 
 .PHONY: format
 format: venv ## put the code into the form that `make lint` asks for

@@ -237,7 +237,7 @@ class Collection:
 def collections() -> list[Collection]:
     services = [
         Collection(name, (folder / "requirements.txt").read_text(), folder / "collected")
-        for name in ("voice", "studio")
+        for name in ("voice", "studio", "keeper")
         if (folder := CHECKOUT / "services" / name)
     ]
     return [*services, *(_program(name) for name in PROGRAMS)]

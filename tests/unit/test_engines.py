@@ -14,9 +14,9 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.engines.document import document
 from pulumi_tts.docker import SpeechStack
-from pulumi_tts.plan import plan_stack
+from pulumi_tts.plan import GuardedInstance, plan_stack
 from pulumi_tts.plan.images import contexts
-from pulumi_tts.render import traefik
+from pulumi_tts.render import envoy, traefik
 from tests.unit.conftest import World, run
 from tests.unit.test_config import problems_of
 from tests.unit.test_reference import ROOT
@@ -226,9 +226,10 @@ def test_it_is_started_as_its_authors_say(engine: str, world: World) -> None:
 @every_engine
 def test_it_is_asked_where_it_answers(engine: str, world: World) -> None:
     said, container = DOCUMENTED[engine], container_of(engine, world)
-    (route,) = plan_stack(load_stack(stack(pool(engine))), "tts-test", local_images=False).routes
-    assert route.upstreams == (f"http://tts-test-it-1:{said.port}",), said.source
-    assert ENGINES[engine].health.path == said.check, said.source
+    plan = plan_stack(load_stack(stack(pool(engine))), "tts-test", local_images=False).pools[0]
+    assert [instance.upstream for instance in plan.instances] == [f"http://tts-test-it-1:{said.port}"], said.source
+    assert plan.guard
+    assert plan.guard.health.path == said.check, said.source
     asked = " ".join(container["healthcheck"]["tests"])
     if engine not in {"voice", "studio", "ollama"}:  # those ask by a command of their own
         assert f"http://127.0.0.1:{said.port}{said.check}" in asked, "the container is asked the same as the edge asks"
@@ -258,7 +259,12 @@ def test_its_image_is_published_or_there_is_a_dockerfile(engine: str) -> None:
 def test_it_plans_and_renders_with_several_instances(engine: str) -> None:
     plan = plan_stack(load_stack(stack(pool(engine, instances=3))), "tts-test", local_images=False)
     assert len(plan.pools[0].instances) == 3
-    assert f"http://tts-test-it-3:{DOCUMENTED[engine].port}" in traefik.routes_file(plan.routes, plan.edge)
+    assert plan.guard
+    assert plan.guard.url in traefik.routes_file(plan.routes, plan.edge)
+    assert plan.guard.pools[0].instances[2] == GuardedInstance(
+        "tts-test-it-3", "tts-test-it-3", DOCUMENTED[engine].port
+    )
+    assert set(envoy.files(plan.guard)) >= {"clusters.json", "listeners.json"}
 
 
 @pytest.mark.parametrize("folder", sorted((contexts() / "engines").iterdir()), ids=lambda folder: folder.name)

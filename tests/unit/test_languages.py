@@ -3,14 +3,15 @@
 import pytest
 from pulumi.provider.experimental.analyzer import Analyzer
 
-from pulumi_tts.docker import SpeechStack, TraefikEdge, TtsPool
+from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 
 
 @pytest.mark.parametrize(
     ("component", "required", "outputs"),
     [
         (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery"}),
-        (TtsPool, {"network"}, {"upstreams", "routes"}),
+        (TtsPool, {"network"}, {"upstreams", "routes", "guarded"}),
+        (EnvoyGuard, {"network"}, {"routes"}),
         (
             TraefikEdge,
             {"network", "routes"},

@@ -39,13 +39,9 @@ def test_the_three_ways_in_become_routes() -> None:
     }
 
 
-def test_only_a_ui_with_several_instances_is_sticky() -> None:
-    sticky = {
-        route.name
-        for route in plan(voice(), studio(), studio(name="one", instances=1, routes={"path": "/one"})).routes
-        if route.sticky
-    }
-    assert sticky == {"studio.path"}
+def test_without_a_guard_only_a_ui_with_several_instances_is_sticky() -> None:
+    pools = [voice(guard="none"), studio(guard="none"), studio(name="one", instances=1, routes={"path": "/one"})]
+    assert {route.name for route in plan(*pools).routes if route.sticky} == {"studio.path"}
 
 
 def test_a_ui_is_told_the_prefix_that_the_edge_strips() -> None:

@@ -6,10 +6,11 @@ from itertools import combinations
 
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import is_host_name
+from pulumi_tts.config.guard_checks import guard_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 
-RESERVED_NAMES = ("dashboard", "edge", "network")
+RESERVED_NAMES = ("dashboard", "edge", "guard", "keeper", "network", "socket-proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _profiles(pools)
     yield from _own_hosts(pools)
     yield from _weights(pools)
+    yield from guard_checks(pools)
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
@@ -66,11 +68,10 @@ def _instance_routes(pools: Mapping[int, Pool]) -> Iterator[Problem]:
 
 def _base_paths(pools: Mapping[int, Pool]) -> Iterator[Problem]:
     for at, pool in pools.items():
-        prefix_told = pool.profile.base_path_variable and pool.routes.strip
-        if prefix_told and pool.routes.path not in (None, "/") and (pool.routes.pool or pool.routes.instance):
+        if pool.told_prefix and (pool.routes.pool or pool.routes.instance):
             yield Problem(
                 f"pools[{at}].routes",
-                shown(pool.routes.path),
+                shown(pool.told_prefix),
                 "is told to the engine as its path prefix, so its pages would not load under a host name of their own",
                 "Give the pool either path, or pool and instance; or make two pools of it",
             )

@@ -8,11 +8,15 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import host_checks, pool_checks
+from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
+from pulumi_tts.config.guard_checks import canary_checks
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
@@ -58,6 +62,8 @@ def load_stack(raw: object) -> Stack:
         problems += [problem_of(details) for details in error.errors()]
     domain, pools, edge = _right_parts(stack, raw)
     problems += cross_checks(domain, pools, edge)
+    problems += canary_checks(pools)
+    problems += care_checks(pools, _right_zone(stack, raw))
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)
     if all_right:
@@ -88,7 +94,7 @@ def load_pool(raw: object, domain: str) -> Pool:
     no_edge = Edge(dashboard=Dashboard(enabled=False))
     problems = [
         replace(problem, path=problem.path.replace("pools[0]", "pool", 1))
-        for problem in cross_checks(checked_domain, {0: pool}, no_edge)
+        for problem in [*cross_checks(checked_domain, {0: pool}, no_edge), *care_checks({0: pool}, Keeper().zone)]
     ]
     if problems:
         raise ConfigError(problems)
@@ -104,6 +110,14 @@ def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool]
     domain = _right(Domain, written.get("domain", "localhost")) or "localhost"
     edge = _right(Edge, written.get("edge", {})) or Edge(dashboard=Dashboard(enabled=False))
     return domain, right_pools, edge
+
+
+def _right_zone(stack: Stack | None, raw: object) -> str:
+    if stack:
+        return stack.keeper.zone
+    written = raw.get("keeper", {}) if isinstance(raw, Mapping) else {}
+    keeper: Keeper = _right(Keeper, written) or Keeper()
+    return keeper.zone
 
 
 def _right_hosts(stack: Stack | None, raw: object) -> tuple[dict[int, Host], bool]:
@@ -129,7 +143,7 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if part not in ENGINE_TAGS)
+    location = tuple(part for part in details["loc"] if part not in (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS))
     value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
     return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
 
@@ -179,10 +193,21 @@ _MODELS: dict[str, type[BaseModel]] = {
     "hosts": Host,
     "gpus": Gpu,
     "pins": Pin,
+    "guard": Guard,
+    "pools.guard": PoolGuard,
+    "guard.health": GuardHealth,
+    "ejection": Ejection,
+    "deadlines": Deadlines,
+    "canary": Canary,
+    "header": CanaryHeader,
+    "keeper": Keeper,
+    "restart": Restart,
+    "heal": Heal,
 }
 
 
 def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
     keys = [part for part in location if isinstance(part, str)]
-    return list((_MODELS[keys[-1]] if keys else Stack).model_fields)
+    model = _MODELS.get(".".join(keys[-2:])) or _MODELS[keys[-1]] if keys else Stack
+    return list(model.model_fields)

@@ -21,7 +21,11 @@ from pulumi_tts.config.problems import did_you_mean
 
 Command = Annotated[list[str], Field(min_length=1)]
 Cards = Annotated[int, Field(ge=1, le=8)]
+Slots = Annotated[int, Field(ge=1, le=256)]
 User = Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")]
+
+SLOTS = 2
+"""Of an API that does not say how many requests it works on at once."""
 
 
 class Kind(StrEnum):
@@ -69,6 +73,14 @@ class Health(Strict):
     """Failed checks in a row before the container counts as unhealthy. Default: 3, as in Docker."""
     startup: Seconds = 60
     """How long the engine may take to load before failed checks count, and how long `up` waits for it."""
+    prompt: bool = False
+    """Whether `path` answers within a moment however busy the engine is, so that the guard may ask often and give up
+    early. Default: no, the guard is then as patient as the container's own check."""
+
+    @property
+    def longest_start(self) -> int:
+        """How long after its start, in seconds, Docker may take to call an instance healthy or unhealthy."""
+        return self.startup + self.retries * (self.interval + self.timeout)
 
 
 class Weights(Strict):
@@ -116,6 +128,12 @@ class Profile(Strict):
     """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
     models: Directory | None = None
     """The directory of models that are not in the image; a pool's instances share one volume there. Default: none."""
+    slots: Slots | None = None
+    """How many requests one instance works on at once; the guard sends it no more. Default: 2 for an API (one card is
+    saturated by about 4 streams, and each comes later the more there are); a UI's are not counted, since its pages hold
+    many open and its engine has a queue of its own."""
+    slots_variable: VariableName | None = None
+    """The environment variable that tells the engine its slots, such as `VOICE_SLOTS`. Default: none."""
     fetches: bool = False
     """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
     user: User = "10001:10001"
@@ -134,6 +152,11 @@ class Profile(Strict):
     """The container's limit on processes and threads. Default: 256."""
     stop_grace: Seconds = 30
     """How long a stopping instance may finish the work it has. Default: 30s."""
+
+    @property
+    def counted_slots(self) -> int | None:
+        """The slots of an instance; absent for a UI, whose requests are not counted."""
+        return None if self.kind is Kind.ui else self.slots or SLOTS
 
     @property
     def needs_weights(self) -> bool:
@@ -162,6 +185,8 @@ class HealthOverrides(Strict):
     """Another number of failed checks in a row."""
     startup: Seconds | None = None
     """Another time to load in, such as for a larger model."""
+    prompt: bool | None = None
+    """Whether the check answers within a moment however busy the engine is."""
 
 
 class Overrides(Strict):
@@ -189,6 +214,10 @@ class Overrides(Strict):
     """Another directory for the outputs' volume."""
     models: Directory | None = None
     """Another directory for the models' volume."""
+    slots: Slots | None = None
+    """Another number of requests that one instance works on at once."""
+    slots_variable: VariableName | None = None
+    """Another variable that tells the engine its slots."""
     fetches: bool | None = None
     """Whether its instances have a way out to the internet."""
     user: User | None = None

@@ -7,7 +7,9 @@ from pydantic import Field
 
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain, Strict
+from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
+from pulumi_tts.config.keeper import Keeper
 from pulumi_tts.config.pool import Pool
 
 
@@ -35,6 +37,10 @@ class Stack(Strict):
     """The pools of instances."""
     edge: Edge = Edge()
     """The edge in front of them."""
+    guard: Guard = Guard()
+    """The guard between the edge and guarded pools."""
+    keeper: Keeper = Keeper()
+    """The program beside the guard, which restarts instances that are sick or due."""
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:

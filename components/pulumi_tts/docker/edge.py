@@ -1,12 +1,12 @@
 """The Traefik edge on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.config import ConfigError, Problem, WrittenRoute, load_part
+from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.docker.discovery import Discovery, traefik_health
@@ -16,7 +16,8 @@ from pulumi_tts.docker.hardening import container_options, hardened, network_lab
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
-from pulumi_tts.plan import EdgePlan, Route, plan_edge, route_from
+from pulumi_tts.docker.routes import route_of
+from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik
@@ -57,6 +58,8 @@ class RouteArgs(TypedDict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: NotRequired[dict[str, str]]
     """Headers added to every answer."""
+    request_headers: NotRequired[dict[str, str]]
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
 
 class TraefikEdgeArgs(TypedDict):
@@ -78,6 +81,11 @@ class TraefikEdgeArgs(TypedDict):
     """The dashboard's password. Default: a generated one."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
+    keeper: NotRequired[str]
+    """Where the page of a guard's keeper answers, as `http://NAME-keeper:8000`: it is then at `/keeper/` on the
+    dashboard's host, behind its login. Default: nowhere."""
+    after: NotRequired[Any]
+    """In Python only: an EnvoyGuard that is there before the edge is, and goes after it."""
     plan: NotRequired[Any]
     """In Python only: an EdgePlan, where SpeechStack has planned everything; `edge` is then not read."""
 
@@ -123,7 +131,9 @@ class TraefikEdge(pulumi.ComponentResource):
             networks.append(found.network)
             self.admitted_network = found.admitted
         live = LiveFiles(f"{name}-files", self._stack, files, image, self)
-        self._container(name, plan, image, live, networks=networks, at=args.get("docker"))
+        # The first files are in place before Traefik looks, so its first answers are not 404.
+        after = [live.courier, *([args["after"]] if "after" in args else [])]
+        self._container(name, plan, image, live, networks=networks, at=args.get("docker"), after=after)
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(
             {
@@ -144,6 +154,7 @@ class TraefikEdge(pulumi.ComponentResource):
         *,
         networks: Iterable[pulumi.Input[str]],
         at: str | None,
+        after: Sequence[pulumi.Resource],
     ) -> None:
         public = docker.Network(
             f"{name}-public",
@@ -151,9 +162,7 @@ class TraefikEdge(pulumi.ComponentResource):
             labels=network_labels(self._stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        options = container_options(self)
-        # The first files are in place before Traefik looks, so its first answers are not 404.
-        options.depends_on = [live.courier]
+        options = container_options(self, after=after)
         edge = docker.Container(
             name,
             name=plan.name,
@@ -181,20 +190,18 @@ class TraefikEdge(pulumi.ComponentResource):
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
-    return plan_edge(edge, name, domain, local_images(args.get("images")))
+    return plan_edge(edge, name, domain, local_images(args.get("images")), keeper=args.get("keeper"))
 
 
 def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
     def render(given: Iterable[Any]) -> str:
-        planned = [route if isinstance(route, Route) else _checked(at, route) for at, route in enumerate(given)]
+        planned = [
+            route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
+        ]
         _refuse_conflicts(planned, plan)
         return traefik.routes_file(planned, plan)
 
     return pulumi.Output.from_input(routes).apply(render)
-
-
-def _checked(at: int, written: Any) -> Route:
-    return route_from(load_part(WrittenRoute, written, f"routes[{at}]"))
 
 
 def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:

@@ -20,8 +20,8 @@ GPUS_LABEL = "pulumi-tts.gpus"
 def hardened(stack: str, part: str, memory: int, gpus: Sequence[str] = ()) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
-    ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `socket-proxy`, `files` or `instance`.
-    ``memory`` is its limit in MiB. ``gpus`` are its cards.
+    ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`, `socket-proxy`,
+    `files` or `instance`. ``memory`` is its limit in MiB. ``gpus`` are its cards.
     """
     return {
         "memory": memory,
@@ -46,7 +46,7 @@ def labels(stack: str, part: str, gpus: Sequence[str] = ()) -> list[docker.Conta
 
 
 def volume_labels(stack: str, part: str) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs`, `models` or `files`."""
+    """The same for volumes; a part is `outputs`, `models`, `files` or `run`."""
     return [
         docker.VolumeLabelArgs(label="pulumi-tts.part", value=part),
         docker.VolumeLabelArgs(label="pulumi-tts.stack", value=stack),
@@ -59,11 +59,20 @@ def network_labels(stack: str) -> list[docker.NetworkLabelArgs]:
 
 
 def container_options(
-    parent: pulumi.Resource, hooks: pulumi.ResourceHookBinding | None = None
+    parent: pulumi.Resource,
+    hooks: pulumi.ResourceHookBinding | None = None,
+    after: Sequence[pulumi.Resource] = (),
 ) -> pulumi.ResourceOptions:
-    """The Pulumi options of a container: its name is taken until the old one is gone."""
+    """The Pulumi options of a container: its name is taken until the old one is gone.
+
+    It comes ``after`` others, and goes before them.
+    """
     return pulumi.ResourceOptions(
-        parent=parent, delete_before_replace=True, replace_on_changes=REPLACED_ON, hooks=hooks
+        parent=parent,
+        delete_before_replace=True,
+        replace_on_changes=REPLACED_ON,
+        hooks=hooks,
+        depends_on=list(after) or None,
     )
 
 

@@ -28,12 +28,14 @@ class TtsInstance(pulumi.ComponentResource):
         networks: Sequence[pulumi.Input[str]],
         models: pulumi.Input[str] | None,
         at: str,
+        drain: int | None,
+        after: Sequence[pulumi.Resource],
         parent: pulumi.Resource,
     ) -> None:
         super().__init__("tts:index:TtsInstance", instance.name, None, pulumi.ResourceOptions(parent=parent))
         health = container.health
         turns = rolling_updates()
-        turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE)
+        turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE, drain=drain)
         running = docker.Container(
             instance.name,
             name=instance.name,
@@ -57,12 +59,12 @@ class TtsInstance(pulumi.ComponentResource):
                 start_period=duration(health.startup),
             ),
             wait=True,
-            wait_timeout=health.startup + health.retries * (health.interval + health.timeout),
+            wait_timeout=health.longest_start,
             restart="unless-stopped",
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
             **hardened(stack, "instance", container.memory, gpus=instance.gpus),
-            opts=container_options(self, turns.binding),
+            opts=container_options(self, turns.binding, after),
         )
         running.id.apply(lambda _: turns.registered(instance.name))
         limit_pids(running, at, container.pids)

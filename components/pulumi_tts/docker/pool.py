@@ -1,5 +1,6 @@
 """A pool of instances on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
+from dataclasses import asdict
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -11,7 +12,8 @@ from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.hardening import volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
-from pulumi_tts.plan import PoolPlan, Route, base_image, plan_pool_alone
+from pulumi_tts.docker.routes import route_args
+from pulumi_tts.plan import PoolPlan, base_image, plan_pool_alone
 
 
 class TtsPoolArgs(TypedDict):
@@ -34,6 +36,8 @@ class TtsPoolArgs(TypedDict):
     one do not see each other on them: give each its own cards, or make a SpeechStack. Default: none."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the pool's resource name."""
+    after: NotRequired[Any]
+    """In Python only: an EnvoyGuard that is there before the instances are, and goes after them."""
     plan: NotRequired[Any]
     """In Python only: a PoolPlan, where SpeechStack has planned all pools together; `pool` is then not read."""
 
@@ -52,6 +56,8 @@ class TtsPool(pulumi.ComponentResource):
     """The instances' addresses on the network, as `http://host:port`."""
     routes: pulumi.Output[list[Any]]
     """The pool's routes, as TraefikEdge takes them."""
+    guarded: pulumi.Output[dict[str, Any]]
+    """The pool as EnvoyGuard takes it; empty with `guard: none`."""
 
     def __init__(self, name: str, args: TtsPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan: PoolPlan = args["plan"] if "plan" in args else _planned(name, args)
@@ -71,11 +77,14 @@ class TtsPool(pulumi.ComponentResource):
                 networks=networks,
                 models=models,
                 at=at,
+                drain=plan.guard.drain if plan.guard else None,
+                after=[args["after"]] if "after" in args else [],
                 parent=self,
             )
         self.upstreams = pulumi.Output.from_input([instance.upstream for instance in plan.instances])
-        self.routes = pulumi.Output.from_input([_route_args(route) for route in plan.routes])
-        self.register_outputs({"upstreams": self.upstreams, "routes": self.routes})
+        self.routes = pulumi.Output.from_input([route_args(route) for route in plan.routes])
+        self.guarded = pulumi.Output.from_input(_guarded(plan))
+        self.register_outputs({"upstreams": self.upstreams, "routes": self.routes, "guarded": self.guarded})
 
     def _models(self, plan: PoolPlan, stack: str) -> pulumi.Output[str] | None:
         if not plan.models_volume:
@@ -99,17 +108,11 @@ def _planned(name: str, args: TtsPoolArgs) -> PoolPlan:
     return plan_pool_alone(pool, gpus, name, domain=domain, base=base)
 
 
-def _route_args(route: Route) -> dict[str, Any]:
-    check = route.health
-    health = {"path": check.path, "interval": f"{check.interval}s", "timeout": f"{check.timeout}s"} if check else None
+def _guarded(plan: PoolPlan) -> dict[str, Any]:
+    if not plan.guard:
+        return {}
     return {
-        "name": route.name,
-        "host": route.host,
-        "upstreams": list(route.upstreams),
-        "path": route.prefix,
-        "strip": route.strip,
-        "service": route.service,
-        "kind": route.kind.value,
-        "headers": dict(route.headers),
-        **({"health": health} if health else {}),
+        "guard": asdict(plan.guard),
+        "shared": [route_args(route) for route in plan.shared_routes],
+        "own": [route_args(route) for route in plan.instance_routes],
     }

@@ -1,5 +1,8 @@
 """What stands between a program of ours and Docker's socket: Envoy, with a list of what may be asked."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pulumi
 import pulumi_docker as docker
 
@@ -40,8 +43,11 @@ class SocketProxy:
         at: str | None,
         parent: pulumi.Resource,
         token: pulumi.Input[str] | None = None,
+        pools: pulumi.Input[Sequence[str]] | None = None,
     ) -> None:
         """``image`` is Envoy's; ``at`` the host's Docker endpoint; a client sends ``token`` as a bearer token.
+
+        ``pools`` stand for the plan's, where they are another resource's output.
 
         Raises ValueError for a proxy that other machines can reach and that asks for no token.
         """
@@ -56,9 +62,7 @@ class SocketProxy:
             opts=pulumi.ResourceOptions(parent=parent),
         )
         self.network = network.name
-        live = LiveFiles(f"{plan.name}-files", stack, {socket_proxy.ROUTES: _routes(plan, token)}, image, parent)
-        options = container_options(parent)
-        options.depends_on = [live.courier]
+        live = LiveFiles(f"{plan.name}-files", stack, {socket_proxy.ROUTES: _routes(plan, token, pools)}, image, parent)
         self.container = docker.Container(
             plan.name,
             name=plan.name,
@@ -90,15 +94,18 @@ class SocketProxy:
             wait_timeout=60,
             restart="unless-stopped",
             **hardened(stack, "socket-proxy", _MEMORY),
-            opts=options,
+            opts=container_options(parent, after=[live.courier]),
         )
         limit_pids(self.container, endpoint(at), _PIDS)
 
 
-def _routes(plan: SocketProxyPlan, token: pulumi.Input[str] | None) -> pulumi.Input[str]:
-    if token is None:
-        return socket_proxy.routes_file(plan)
-    return pulumi.Output.secret(token).apply(lambda given: socket_proxy.routes_file(plan, given))
+def _routes(
+    plan: SocketProxyPlan, token: pulumi.Input[str] | None, pools: pulumi.Input[Sequence[str]] | None
+) -> pulumi.Output[str]:
+    secret = None if token is None else pulumi.Output.secret(token)
+    return pulumi.Output.all(plan.pools if pools is None else pools, secret).apply(
+        lambda both: socket_proxy.routes_file(replace(plan, pools=tuple(sorted(both[0]))), both[1])
+    )
 
 
 def _ports(plan: SocketProxyPlan) -> list[docker.ContainerPortArgs] | None:

@@ -8,6 +8,7 @@ import pulumi_docker as docker
 from pulumi_tts.config import ConfigError, Problem, Stack, load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
@@ -41,7 +42,7 @@ class SpeechStack(pulumi.ComponentResource):
     pools: pulumi.Output[dict[str, Any]]
     """Each pool by name: its `url`, its `instances` (a list of URLs) and its `engine`."""
     dashboard: pulumi.Output[dict[str, Any]]
-    """The dashboard's `url`, `user` and `password`; empty without one."""
+    """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
     discovery: pulumi.Output[dict[str, Any]]
     """What containers of others need to be admitted: the `network` that they join, and their `labels`; empty where
     they are not looked for."""
@@ -80,6 +81,9 @@ class SpeechStack(pulumi.ComponentResource):
         }
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             edge_args["password"] = secrets[plan.edge.dashboard.password_key]
+        guard = self._guard(plan, network.name, on_host)
+        if guard:
+            edge_args["after"] = guard
         edge = TraefikEdge(plan.edge.name, edge_args, on_host)
         outside = self._outside(name, host) if plan.fetches else None
         for pool in plan.pools:
@@ -91,12 +95,20 @@ class SpeechStack(pulumi.ComponentResource):
             }
             if outside:
                 pool_args["outside"] = outside
+            if guard and pool.guard:
+                # So that a pool's first instances find it, and its last ones are drained.
+                pool_args["after"] = guard
             TtsPool(pool.resource_name, pool_args, on_host)
 
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
         self.dashboard = pulumi.Output.from_input(
-            {"url": edge.dashboard_url, "user": edge.dashboard_user, "password": edge.dashboard_password}
+            {
+                "url": edge.dashboard_url,
+                "keeper": plan.edge.dashboard.keeper_url,
+                "user": edge.dashboard_user,
+                "password": edge.dashboard_password,
+            }
             if plan.edge.dashboard
             else {}
         )
@@ -111,6 +123,17 @@ class SpeechStack(pulumi.ComponentResource):
                 "discovery": self.discovery,
             }
         )
+
+    def _guard(self, plan: StackPlan, network: pulumi.Input[str], opts: pulumi.ResourceOptions) -> EnvoyGuard | None:
+        if not plan.guard:
+            return None
+        args: EnvoyGuardArgs = {
+            "plan": plan.guard,
+            "network": network,
+            "stack": plan.name,
+            "docker": endpoint(plan.docker),
+        }
+        return EnvoyGuard(plan.guard.name, args, opts)
 
     def _outside(self, name: str, host: docker.Provider) -> pulumi.Output[str]:
         """The network that engines which fetch models join as well."""

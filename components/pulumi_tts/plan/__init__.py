@@ -2,6 +2,7 @@
 
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.guard import GuardedInstance, GuardPlan, PoolGuardPlan
 from pulumi_tts.plan.images import Build, Image, base_image
 from pulumi_tts.plan.placement import Placement
 from pulumi_tts.plan.pools import Instance, PoolPlan, plan_pool
@@ -12,11 +13,14 @@ __all__ = [
     "Build",
     "DashboardPlan",
     "EdgePlan",
+    "GuardPlan",
+    "GuardedInstance",
     "HealthCheck",
     "Image",
     "Instance",
     "Place",
     "Placement",
+    "PoolGuardPlan",
     "PoolPlan",
     "Route",
     "StackPlan",

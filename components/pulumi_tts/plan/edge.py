@@ -8,6 +8,9 @@ from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
 from pulumi_tts.plan.routes import Kind, Route, http_url
 
+KEEPER_PATH = "/keeper"
+"""Where the keeper's page is on the dashboard's host."""
+
 
 @dataclass(frozen=True, slots=True)
 class DashboardPlan:
@@ -20,11 +23,18 @@ class DashboardPlan:
     user: str
     password_key: str | None
     """The config key of a password given by the user; absent for a generated one."""
+    keeper: str | None
+    """Where the edge reaches a keeper's page, which is behind the same login; absent without one."""
 
     @property
     def url(self) -> str:
         """Where a person finds it."""
         return f"{http_url(self.host, self.port)}/dashboard/"
+
+    @property
+    def keeper_url(self) -> str:
+        """Where a person finds the keeper's page; empty without a keeper."""
+        return f"{http_url(self.host, self.port)}{KEEPER_PATH}/" if self.keeper else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +81,15 @@ def dashboard_route(dashboard: DashboardPlan) -> Route:
     return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
 
 
-def plan_edge(edge: Edge, name: str, domain: str, local_images: bool) -> EdgePlan:
-    """What follows from the edge's config; ``name`` is its container's."""
+def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None) -> EdgePlan:
+    """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers."""
     return EdgePlan(
         name=name,
         image=edge_image(local_images),
         bind=edge.bind,
         port=edge.port,
         domain=domain,
-        dashboard=_dashboard(edge, domain),
+        dashboard=_dashboard(edge, domain, keeper),
         discovery=_discovery(edge, name, domain, local_images),
         headers=tuple(sorted(edge.headers.items())),
         compress=edge.compress,
@@ -88,7 +98,7 @@ def plan_edge(edge: Edge, name: str, domain: str, local_images: bool) -> EdgePla
     )
 
 
-def _dashboard(edge: Edge, domain: str) -> DashboardPlan | None:
+def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | None:
     dashboard = edge.dashboard
     if not dashboard.enabled:
         return None
@@ -98,6 +108,7 @@ def _dashboard(edge: Edge, domain: str) -> DashboardPlan | None:
         own_port=dashboard.port is not None,
         user=dashboard.user,
         password_key=dashboard.password.secret if dashboard.password else None,
+        keeper=keeper,
     )
 
 

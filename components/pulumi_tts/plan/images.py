@@ -12,7 +12,11 @@ from pulumi_tts.config.problems import ConfigError, Problem, shown
 from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
-_FOLDERS = {"voice": ("voice",), "studio": ("voice", "studio")}
+_FOLDERS: dict[str, tuple[str, ...]] = {
+    "voice": ("voice",),
+    "studio": ("voice", "studio"),
+    "keeper": ("keeper", *(f"voice/{file}.py" for file in ("__init__", "environment", "healthcheck", "logs"))),
+}
 """What each image from `services/` consists of, below that context; any other consists of its whole context."""
 
 
@@ -78,6 +82,11 @@ def _official(name: str, reference: str, local: bool) -> Image:
     return _built(name, contexts() / "images" / name, "Dockerfile", versions.images().local_base)
 
 
+def keeper_image(local: bool) -> Image:
+    """The image of the program beside the guard."""
+    return _built("keeper", contexts() / "services", "keeper/Dockerfile", base_image(local))
+
+
 def base_image(local: bool) -> str:
     """What our own images start from."""
     known = versions.images()
@@ -109,9 +118,10 @@ def _built(
 
 
 @cache
-def _fingerprint(context: Path, folders: tuple[str, ...], told: str) -> str:
+def _fingerprint(context: Path, parts: tuple[str, ...], told: str) -> str:
     digest = hashlib.sha256(told.encode())
-    sources = {path for folder in folders for path in (context / folder).rglob("*")} | {context / ".dockerignore"}
+    named = [context / name for name in (*parts, ".dockerignore")]
+    sources = {path for each in named for path in ([each] if each.is_file() else each.rglob("*"))}
     for path in sorted(sources):
         relative = path.relative_to(context)
         if path.is_file() and not _NOT_PART_OF_THE_IMAGE & set(relative.parts):

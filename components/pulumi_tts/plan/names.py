@@ -21,6 +21,16 @@ def edge_name(stack: str) -> str:
     return f"{stack}-edge"
 
 
+def guard_name(stack: str) -> str:
+    """The guard's container."""
+    return f"{stack}-guard"
+
+
+def keeper_name(stack: str) -> str:
+    """The keeper's container."""
+    return f"{stack}-keeper"
+
+
 def pool_name(stack: str, pool: str) -> str:
     """What a pool's resources are called in a stack."""
     return f"{stack}-{pool}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.guard import GuardedInstance, PoolGuardPlan, plan_pool_guard
 from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
@@ -58,6 +59,8 @@ class PoolPlan:
     instances: tuple[Instance, ...]
     shared_routes: tuple[Route, ...]
     instance_routes: tuple[Route, ...]
+    guard: PoolGuardPlan | None = None
+    """What the guard does for the pool; absent where the edge balances its instances itself."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -88,6 +91,7 @@ def plan_pool(pool: Pool, resource_name: str, domain: str, base: str, places: Se
         instances=instances,
         shared_routes=tuple(shared_routes(pool, profile, domain, upstreams)),
         instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
+        guard=plan_pool_guard(pool, resource_name, [_guarded(instance, profile) for instance in instances]),
     )
 
 
@@ -102,10 +106,14 @@ def _instance(resource_name: str, number: int, profile: Profile, place: Place) -
     )
 
 
+def _guarded(instance: Instance, profile: Profile) -> GuardedInstance:
+    return GuardedInstance(instance.name, instance.name, profile.port)
+
+
 def _container(pool: Pool, profile: Profile) -> Container:
     return Container(
         command=_command(profile),
-        environment=tuple(sorted((_base_path(pool, profile) | profile.environment).items())),
+        environment=tuple(sorted((_base_path(pool, profile) | _slots(profile) | profile.environment).items())),
         health=profile.health,
         outputs=profile.outputs,
         models=profile.models,
@@ -130,7 +138,13 @@ def _command(profile: Profile) -> tuple[str, ...] | None:
 
 def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:
     """The variable that tells a UI the prefix which the edge strips."""
-    prefix = pool.routes.path
-    if profile.base_path_variable and pool.routes.strip and prefix and prefix != "/":
-        return {profile.base_path_variable: prefix}
+    if profile.base_path_variable and pool.told_prefix:
+        return {profile.base_path_variable: pool.told_prefix}
+    return {}
+
+
+def _slots(profile: Profile) -> dict[str, str]:
+    """The variable that tells an engine how many requests it works on at once."""
+    if profile.slots_variable and profile.counted_slots:
+        return {profile.slots_variable: str(profile.counted_slots)}
     return {}

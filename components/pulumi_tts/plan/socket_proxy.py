@@ -53,6 +53,11 @@ class SocketProxyPlan:
         return f"http://{self.name}:{PORT}"
 
 
+def keeper_proxy_url(stack: str) -> str:
+    """Where the keeper of a stack reaches the Docker host that it runs on."""
+    return f"http://{socket_proxy_name(stack)}:{PORT}"
+
+
 def keeper_proxy(
     stack: str, pools: Iterable[str], endpoint: str, published: Published | None = None
 ) -> SocketProxyPlan:

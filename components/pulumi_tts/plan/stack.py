@@ -11,8 +11,10 @@ from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
-from pulumi_tts.plan.names import edge_name, instance_name, pool_name
+from pulumi_tts.plan.keeper import plan_keeper
+from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
 from pulumi_tts.plan.routes import Route
@@ -31,11 +33,18 @@ class StackPlan:
     edge: EdgePlan
     pools: tuple[PoolPlan, ...]
     placement: Placement
+    guard: GuardPlan | None
+    """Absent where no pool is guarded."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """Every route of every pool."""
-        return tuple(chain.from_iterable(pool.routes for pool in self.pools))
+        """Every route of every pool, those shared by a guarded pool's instances by way of the guard."""
+        return tuple(chain.from_iterable(self._routes_of(pool) for pool in self.pools))
+
+    def _routes_of(self, pool: PoolPlan) -> tuple[Route, ...]:
+        if self.guard is None or pool.guard is None:
+            return pool.routes
+        return tuple(by_way_of(self.guard, pool.name, route) for route in pool.shared_routes) + pool.instance_routes
 
     @property
     def fetches(self) -> bool:
@@ -62,19 +71,32 @@ def plan_stack(stack: Stack, name: str, local_images: bool, running: Mapping[str
     }
     now = {keys[container]: at for container, at in (running or {}).items() if container in keys}
     placement = place(stack.hosts, stack.pools, now)
+    pools = tuple(
+        plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
+    )
+    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
     plan = StackPlan(
         name=name,
         docker=stack.hosts[0].docker,
-        edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
-        pools=tuple(
-            plan_pool(pool, names[pool.name], stack.domain, base, placement.of(pool.name)) for pool in stack.pools
+        edge=plan_edge(
+            stack.edge, edge_name(name), stack.domain, local_images, keeper=guard.keeper.url if guard else None
         ),
+        pools=pools,
         placement=placement,
+        guard=guard,
     )
     problems = list(_long_names(plan))
     if problems:
         raise ConfigError(problems)
     return plan
+
+
+def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
+    """Absent where there is nothing to guard."""
+    if not pools:
+        return None
+    keeper = plan_keeper(stack.keeper, keeper_name(name), local_images)
+    return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:

@@ -23,6 +23,10 @@ limits that we chose, as each says. Please report what is wrong.
 **Weights.** Where a profile names a model, a pool says which revision of it: `weights: {revision: <commit>}`, as its
 page on Hugging Face shows it. All instances speak with that one, and answers name it in `X-Model-Version`.
 
+**Slots** are the requests that one instance works on at once; the guard sends it no more. Where nothing is known, 2:
+one card is saturated by a few streams. A UI's requests are not counted: its pages hold many open, and its engine has a
+queue of its own.
+
 **Images built here.** Where nobody publishes an image, the stack builds one on the host from
 `engines/<name>/Dockerfile`, on top of an image from a registry, and with the weights in it: gigabytes, and some time.
 With `images: local`, such an engine is refused; give the pool an `image` of your own there.
@@ -40,8 +44,8 @@ It is kept when the stack goes, and may be there before it:
 """
 
 HEAD = (
-    "| Engine | Image | Port | For | Ready when | Loads within | VRAM | Memory | Weights | Way out |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "| Engine | Image | Port | For | Slots | Ready when | Loads within | VRAM | Memory | Weights | Way out |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
 )
 FOR = {"api": "programs", "ui": "people"}
 
@@ -58,6 +62,7 @@ def _row(name: str, profile: Profile) -> str:
         f"`{profile.image}`" if profile.image else f"built: `{profile.build}`",
         str(profile.port),
         FOR[profile.kind.value],
+        str(profile.counted_slots or "-"),
         f"`{profile.health.path}`",
         f"{profile.health.startup} s",
         size_text(profile.vram) if profile.vram else "-",

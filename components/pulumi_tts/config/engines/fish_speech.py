@@ -9,7 +9,8 @@ Neither the image nor the server fetches weights: put `fishaudio/s2-pro` into th
 (below: a volume filled by hand).
 
 Ready: `/v1/health`, which answers after the model was loaded and warmed. One request is spoken at a time, and the
-check stalls meanwhile, so it waits long. Reference voices are kept in `/app/references`, one set for each instance.
+check stalls meanwhile: one slot, and a check that waits long. Reference voices are kept in `/app/references`, one set
+for each instance.
 
 VRAM: its documentation asks for 24 GB; a 24 GB card reports a little less, and room is left for its driver, hence 22
 GB here. It runs as uid 1000; its root was not tried read-only. The time to load is a limit that we chose.
@@ -28,6 +29,7 @@ PROFILE = Profile.model_validate(
         },
         "port": 8080,
         "kind": "api",
+        "slots": 1,
         "health": {
             "command": ["curl", "--fail", "--silent", "http://127.0.0.1:8080/v1/health"],
             "path": "/v1/health",
