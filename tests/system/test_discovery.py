@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from docker.models.containers import Container
 
 from bootstrap.pulumi import Engine
+from pulumi_tts import command
 from tests.system.conftest import dev_like, take_away
 from tests.system.deployment import Deployment, free_port
 
@@ -214,3 +216,22 @@ def test_what_is_made_for_it_is_confined_and_stays_as_it_is(stack: Deployment) -
     stack.up(expect_no_changes=True)
     stack.refresh(expect_no_changes=True)
     assert stack.container_ids() == before
+
+
+def test_the_label_check_says_what_is_wrong_here(
+    stack: Deployment, guest: Guest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(Path(stack.stack.workspace.work_dir) / f"Pulumi.{stack.name}.yaml")
+    guest("right", found_at("right.localhost"))
+    assert command.main(["labels", "--stack", file]) == 0
+    assert capsys.readouterr().out == "right: ok\n"
+    guest("wrong", {"wrong": {"rul": "Host(`wrong.localhost`)"}})
+    guest("thief", found_at("voice.localhost"))
+    assert command.main(["labels", "--stack", file]) == 1
+    said = capsys.readouterr().out
+    assert "right: ok" in said
+    assert "Did you mean rule?" in said
+    assert "asks for voice.localhost, which is a name of the stack's own" in said
+    assert command.main(["labels", "--stack", file, "right"]) == 0
+    assert command.main(["labels", "--stack", file, "nobody"]) == 1
+    assert "'nobody' is not there" in capsys.readouterr().err

@@ -9,9 +9,9 @@ from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 @pytest.mark.parametrize(
     ("component", "required", "outputs"),
     [
+        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery"}),
         (TtsPool, {"network"}, {"upstreams", "routes", "guarded"}),
         (EnvoyGuard, {"network"}, {"routes"}),
-        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery"}),
         (
             TraefikEdge,
             {"network", "routes"},

@@ -37,8 +37,6 @@ class Discovery:
         proxy_plan = discovery_proxy(stack, own.name, at.url)
         envoy = image_on_host(f"{proxy_plan.name}-image", own.proxy_image, parent)
         proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent)
-        options = container_options(parent)
-        options.depends_on = [proxy.container]
         running = docker.Container(
             own.name,
             name=own.name,
@@ -57,7 +55,7 @@ class Discovery:
             stop_timeout=plan.drain,
             destroy_grace_seconds=plan.drain,
             **hardened(stack, "discovery", own.memory),
-            opts=options,
+            opts=container_options(parent, after=[proxy.container]),
         )
         limit_pids(running, at, _PIDS)
 
