@@ -77,14 +77,12 @@ def test_a_killed_instance_costs_its_own_streams_and_nothing_else(start: Start) 
 def test_a_stream_on_a_killed_instance_is_visibly_cut(start: Start) -> None:
     guard = start({"name": "voice", "instances": 1})
     (only,) = voices(guard)
-    with (
-        guard.client() as client,
-        client.stream("POST", "/work?chunks=100&pace=0.05") as answer,
-        pytest.raises(httpx.RemoteProtocolError),
-    ):
-        for number, _ in enumerate(answer.iter_raw()):
-            if number == 3:
-                only.signal(signal.SIGKILL)
+    with guard.client() as client, client.stream("POST", "/work?chunks=100&pace=0.05") as answer:
+        parts = answer.iter_raw()
+        next(parts)
+        only.signal(signal.SIGKILL)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(parts)
 
 
 def test_one_that_hangs_gets_nothing_new_within_three_seconds(start: Start) -> None:
