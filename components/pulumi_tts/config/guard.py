@@ -112,7 +112,8 @@ class PoolGuard(Strict):
     ejection: Ejection = Ejection()
     """When failing requests take an instance out."""
     retries: Annotated[int, Field(ge=0, le=10)] = 3
-    """Further tries on other instances, only while no byte of the request was sent to one. Default: 3."""
+    """Further tries on other instances, only while no byte of the request was sent to one; none for a body of more than
+    4 MiB. Default: 3."""
     deadlines: Deadlines = Deadlines()
     """How long a request may take."""
     drain: Seconds = 60

@@ -43,6 +43,9 @@ _UI_CONNECTIONS = 1024
 """Of a UI's instance: pages hold many requests open."""
 _UPLOAD_SECONDS = 900
 """For a client to send a whole request: 32 MiB over a line of 300 kbit/s."""
+_KEPT_FOR_RETRY = 4 * 1024 * 1024
+"""Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
+request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
 _BUFFER = 256 * 1024
 """Bytes on their way between two connections, when the next is slower. Envoy's own is four times that."""
 
@@ -433,8 +436,7 @@ def _inner_route(pool: PoolGuardPlan) -> Tree:
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],
-        # Of an upload, what has come while the guard still connects: it stops reading long before that.
-        "request_body_buffer_limit": 4 * _BUFFER,
+        "request_body_buffer_limit": _KEPT_FOR_RETRY,
         **_stickiness(pool),
     }
 
