@@ -94,6 +94,11 @@ schema: venv ## write the JSON Schema of the configuration
 engines-doc: venv ## write docs/engines.md from the engines' profiles
 	$(IN_ENV)/python -m pulumi_tts.config.engines.document > docs/engines.md
 
+.PHONY: labels-table
+labels-table: venv ## write the table of labels that Traefik knows, asked of Traefik itself
+	@$(BOOTSTRAP) images
+	$(IN_ENV)/python -m tests.system.label_table > .labels-table && mv .labels-table components/pulumi_tts/labels/known.txt
+
 COMPILE := uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate \
     --no-emit-index-url --custom-compile-command 'make lock'
 

@@ -23,8 +23,9 @@ def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
 
     def program() -> pulumi.Output[None]:
         made = SpeechStack("tts-test", {"config": config, "secrets": dict(secrets), "preflight": False})
-        return pulumi.Output.all(made.edge_url, made.pools, made.dashboard).apply(
-            lambda all_: outputs.update(zip(("edge_url", "pools", "dashboard"), all_, strict=True))
+        names = ("edge_url", "pools", "dashboard", "discovery")
+        return pulumi.Output.all(*(getattr(made, name) for name in names)).apply(
+            lambda all_: outputs.update(zip(names, all_, strict=True))
         )
 
     run(program)

@@ -9,10 +9,14 @@ from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 @pytest.mark.parametrize(
     ("component", "required", "outputs"),
     [
-        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard"}),
+        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery"}),
         (TtsPool, {"network"}, {"upstreams", "routes", "guarded"}),
         (EnvoyGuard, {"network"}, {"routes"}),
-        (TraefikEdge, {"network", "routes"}, {"url", "dashboardUrl", "dashboardUser", "dashboardPassword"}),
+        (
+            TraefikEdge,
+            {"network", "routes"},
+            {"url", "dashboardUrl", "dashboardUser", "dashboardPassword", "admittedNetwork"},
+        ),
     ],
 )
 def test_a_component_can_be_described_to_other_languages(

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
-from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
+from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import host_checks, pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
@@ -188,6 +188,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,
+    "discovery": Discovery,
     "password": SecretReference,
     "hosts": Host,
     "gpus": Gpu,

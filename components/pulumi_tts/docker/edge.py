@@ -1,6 +1,6 @@
 """The Traefik edge on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -9,6 +9,7 @@ import pulumi_docker as docker
 from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
+from pulumi_tts.docker.discovery import Discovery, traefik_health
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, network_labels
@@ -19,7 +20,7 @@ from pulumi_tts.docker.routes import route_of
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.routes import conflicts
-from pulumi_tts.render import traefik
+from pulumi_tts.render import discovery, traefik
 
 _PIDS = 512
 _USER = "65532:65532"  # "nonroot"; Traefik writes nothing, and its ports in the container need no privilege
@@ -105,6 +106,8 @@ class TraefikEdge(pulumi.ComponentResource):
     """The dashboard's login; empty without one."""
     dashboard_password: pulumi.Output[str]
     """The dashboard's password, a secret; empty without a dashboard."""
+    admitted_network: pulumi.Output[str]
+    """The network that containers of others join to be admitted; empty without `discovery`."""
 
     def __init__(self, name: str, args: TraefikEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan: EdgePlan = args["plan"] if "plan" in args else _planned(name, args)
@@ -119,8 +122,18 @@ class TraefikEdge(pulumi.ComponentResource):
             self.dashboard_url = pulumi.Output.from_input(dashboard.url)
             self.dashboard_user = pulumi.Output.from_input(dashboard.user)
             self.dashboard_password = password.plain
+        networks = [args["network"]]
+        self.admitted_network = pulumi.Output.from_input("")
+        if plan.discovery:
+            at = endpoint(args.get("docker"))
+            found = Discovery(plan, stack=self._stack, image=image, user=_USER, at=at, parent=self)
+            files["discovery.yml"] = discovery.discovery_file(plan.discovery, plan)
+            networks.append(found.network)
+            self.admitted_network = found.admitted
         live = LiveFiles(f"{name}-files", self._stack, files, image, self)
-        self._container(name, plan, image, live, args)
+        # The first files are in place before Traefik looks, so its first answers are not 404.
+        after = [live.courier, *([args["after"]] if "after" in args else [])]
+        self._container(name, plan, image, live, networks=networks, at=args.get("docker"), after=after)
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(
             {
@@ -128,11 +141,20 @@ class TraefikEdge(pulumi.ComponentResource):
                 "dashboard_url": self.dashboard_url,
                 "dashboard_user": self.dashboard_user,
                 "dashboard_password": self.dashboard_password,
+                "admitted_network": self.admitted_network,
             }
         )
 
     def _container(
-        self, name: str, plan: EdgePlan, image: pulumi.Output[str], live: LiveFiles, args: TraefikEdgeArgs
+        self,
+        name: str,
+        plan: EdgePlan,
+        image: pulumi.Output[str],
+        live: LiveFiles,
+        *,
+        networks: Iterable[pulumi.Input[str]],
+        at: str | None,
+        after: Sequence[pulumi.Resource],
     ) -> None:
         public = docker.Network(
             f"{name}-public",
@@ -140,8 +162,7 @@ class TraefikEdge(pulumi.ComponentResource):
             labels=network_labels(self._stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # The first files are in place before Traefik looks, so its first answers are not 404.
-        options = container_options(self, after=[live.courier, *([args["after"]] if "after" in args else [])])
+        options = container_options(self, after=after)
         edge = docker.Container(
             name,
             name=plan.name,
@@ -151,17 +172,10 @@ class TraefikEdge(pulumi.ComponentResource):
             read_only=True,
             ports=_ports(plan),
             networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=public.name),
-                docker.ContainerNetworksAdvancedArgs(name=args["network"]),
+                docker.ContainerNetworksAdvancedArgs(name=network) for network in (public.name, *networks)
             ],
             volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "traefik", "healthcheck", *traefik.ping_arguments()],
-                interval="5s",
-                timeout="3s",
-                retries=3,
-                start_period="10s",
-            ),
+            healthcheck=traefik_health(),
             wait=True,
             wait_timeout=60,
             restart="unless-stopped",
@@ -170,7 +184,7 @@ class TraefikEdge(pulumi.ComponentResource):
             **hardened(self._stack, "edge", plan.memory),
             opts=options,
         )
-        limit_pids(edge, endpoint(args.get("docker")), _PIDS)
+        limit_pids(edge, endpoint(at), _PIDS)
 
 
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:

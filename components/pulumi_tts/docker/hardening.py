@@ -20,9 +20,8 @@ GPUS_LABEL = "pulumi-tts.gpus"
 def hardened(stack: str, part: str, memory: int, gpus: Sequence[str] = ()) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
-    ``stack`` and ``part`` become its labels; a part is `edge`, `guard`, `keeper`, `socket-proxy`,
-    `files` or `instance`. ``memory`` is its limit in MiB.
-    ``gpus`` are its cards.
+    ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`, `socket-proxy`,
+    `files` or `instance`. ``memory`` is its limit in MiB. ``gpus`` are its cards.
     """
     return {
         "memory": memory,

@@ -63,8 +63,6 @@ class SocketProxy:
         )
         self.network = network.name
         live = LiveFiles(f"{plan.name}-files", stack, {socket_proxy.ROUTES: _routes(plan, token, pools)}, image, parent)
-        options = container_options(parent)
-        options.depends_on = [live.courier]
         self.container = docker.Container(
             plan.name,
             name=plan.name,
@@ -96,7 +94,7 @@ class SocketProxy:
             wait_timeout=60,
             restart="unless-stopped",
             **hardened(stack, "socket-proxy", _MEMORY),
-            opts=options,
+            opts=container_options(parent, after=[live.courier]),
         )
         limit_pids(self.container, endpoint(at), _PIDS)
 

@@ -14,6 +14,7 @@ from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_host, running_places, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
+from pulumi_tts.plan.admission import admission
 from pulumi_tts.render.placement import placement_table
 
 
@@ -42,6 +43,9 @@ class SpeechStack(pulumi.ComponentResource):
     """Each pool by name: its `url`, its `instances` (a list of URLs) and its `engine`."""
     dashboard: pulumi.Output[dict[str, Any]]
     """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
+    discovery: pulumi.Output[dict[str, Any]]
+    """What containers of others need to be admitted: the `network` that they join, and their `labels`; empty where
+    they are not looked for."""
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         config = load_stack(args["config"])
@@ -108,7 +112,17 @@ class SpeechStack(pulumi.ComponentResource):
             if plan.edge.dashboard
             else {}
         )
-        self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
+        self.discovery = pulumi.Output.from_input(
+            {"network": edge.admitted_network, "labels": admission(name)} if plan.edge.discovery else {}
+        )
+        self.register_outputs(
+            {
+                "edge_url": self.edge_url,
+                "pools": self.pools,
+                "dashboard": self.dashboard,
+                "discovery": self.discovery,
+            }
+        )
 
     def _guard(self, plan: StackPlan, network: pulumi.Input[str], opts: pulumi.ResourceOptions) -> EnvoyGuard | None:
         if not plan.guard:

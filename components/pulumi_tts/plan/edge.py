@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from pulumi_tts.config.checks import filled
 from pulumi_tts.config.edge import Edge
-from pulumi_tts.plan.images import Image, edge_image
+from pulumi_tts.plan.images import Image, edge_image, envoy_image
+from pulumi_tts.plan.names import admitted_network, discovery_name
 from pulumi_tts.plan.routes import Kind, Route, http_url
 
 KEEPER_PATH = "/keeper"
@@ -37,6 +38,23 @@ class DashboardPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoveryPlan:
+    """What finds containers of others by their labels, and passes on to them what the edge has no route for."""
+
+    name: str
+    """Its container's."""
+    network: str
+    """The network on which it reaches them, and which they join."""
+    domain: str
+    """What a container's name is put before, where no label says under which host name it is to be found."""
+    reserved: str | None
+    """A host name that is never theirs: the dashboard's, where it has a port of its own."""
+    proxy_image: Image
+    memory: int
+    """In MiB."""
+
+
+@dataclass(frozen=True, slots=True)
 class EdgePlan:
     """The edge as it will run; memory in MiB, times in seconds."""
 
@@ -46,6 +64,7 @@ class EdgePlan:
     port: int
     domain: str
     dashboard: DashboardPlan | None
+    discovery: DiscoveryPlan | None
     headers: tuple[tuple[str, str], ...]
     compress: bool
     drain: int
@@ -71,6 +90,7 @@ def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper:
         port=edge.port,
         domain=domain,
         dashboard=_dashboard(edge, domain, keeper),
+        discovery=_discovery(edge, name, domain, local_images),
         headers=tuple(sorted(edge.headers.items())),
         compress=edge.compress,
         drain=edge.drain,
@@ -89,4 +109,18 @@ def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | N
         user=dashboard.user,
         password_key=dashboard.password.secret if dashboard.password else None,
         keeper=keeper,
+    )
+
+
+def _discovery(edge: Edge, name: str, domain: str, local_images: bool) -> DiscoveryPlan | None:
+    if not edge.discovery.enabled:
+        return None
+    own_port = edge.dashboard.enabled and edge.dashboard.port is not None
+    return DiscoveryPlan(
+        name=discovery_name(name),
+        network=admitted_network(name),
+        domain=domain,
+        reserved=filled(edge.dashboard.host, domain) if own_port else None,
+        proxy_image=envoy_image(local_images),
+        memory=edge.discovery.memory,
     )

@@ -41,6 +41,11 @@ def discovery_name(edge: str) -> str:
     return f"{edge}-discovery"
 
 
+def admitted_network(edge: str) -> str:
+    """The network that containers join which ask to be admitted to an edge."""
+    return f"{edge}-admitted"
+
+
 def socket_proxy_name(client: str) -> str:
     """The proxy through which its client, or a stack's keeper, asks Docker."""
     return f"{client}-socket-proxy"

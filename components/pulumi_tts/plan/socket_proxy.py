@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pulumi_tts.plan.names import discovery_name, socket_proxy_name
+from pulumi_tts.plan.names import socket_proxy_name
 
 PORT = 2375
 """Where a proxy listens inside its container: Docker's own port for plain HTTP."""
@@ -36,6 +36,7 @@ class SocketProxyPlan:
 
     name: str
     stack: str
+    """The label of what the client may see."""
     client: Client
     socket: str
     """Docker's socket on the host."""
@@ -66,9 +67,9 @@ def keeper_proxy(
     )
 
 
-def discovery_proxy(stack: str, edge: str, endpoint: str) -> SocketProxyPlan:
-    """What the edge's discovery reaches its host's Docker through; ``edge`` is the edge's name."""
-    return SocketProxyPlan(socket_proxy_name(discovery_name(edge)), stack, Client.discovery, socket_of(endpoint))
+def discovery_proxy(stack: str, discovery: str, endpoint: str) -> SocketProxyPlan:
+    """What the edge's discovery reaches its host's Docker through; ``discovery`` is its name."""
+    return SocketProxyPlan(socket_proxy_name(discovery), stack, Client.discovery, socket_of(endpoint))
 
 
 def socket_of(endpoint: str) -> str:

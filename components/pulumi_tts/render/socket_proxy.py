@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pulumi_tts.plan.admission import admission
 from pulumi_tts.plan.socket_proxy import PORT, SOCKET, Client, SocketProxyPlan
 
 ROUTES = "routes.json"
@@ -96,7 +97,7 @@ def _keeper(plan: SocketProxyPlan) -> list[Tree]:
 
 
 def _discovery(plan: SocketProxyPlan) -> list[Tree]:
-    admitted = {"label": ["traefik.enable=true", f"pulumi-tts.admit={plan.stack}"]}
+    admitted = {"label": [f"{label}={value}" for label, value in admission(plan.stack).items()]}
     return [
         *_hello(),
         _listing(admitted),

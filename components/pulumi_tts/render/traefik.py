@@ -25,16 +25,9 @@ Tree = dict[str, Any]
 def static_arguments(edge: EdgePlan, directory: str) -> tuple[str, ...]:
     """Traefik's command line: everything that cannot change while it runs; it watches ``directory`` for the rest."""
     return (
-        f"--entryPoints.web.address=:{WEB_PORT}",
-        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
-        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
-        f"--entryPoints.web.transport.lifeCycle.graceTimeOut={edge.drain}s",
+        *web_arguments(edge.drain),
         *_dashboard_arguments(edge.dashboard),
         *ping_arguments(),
-        # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
-        "--serversTransport.forwardingTimeouts.dialTimeout=2s",
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
@@ -42,6 +35,20 @@ def static_arguments(edge: EdgePlan, directory: str) -> tuple[str, ...]:
         "--accessLog.format=json",
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
+    )
+
+
+def web_arguments(drain: int) -> tuple[str, ...]:
+    """How requests come in and go out; a Traefik that stops lets them finish for ``drain`` seconds."""
+    return (
+        f"--entryPoints.web.address=:{WEB_PORT}",
+        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
+        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
+        f"--entryPoints.web.transport.lifeCycle.graceTimeOut={drain}s",
+        # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
+        "--serversTransport.forwardingTimeouts.dialTimeout=2s",
     )
 
 
