@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render.fill import fill_job
 
 anything = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=12),
@@ -73,6 +74,30 @@ others = some.fixed_dictionaries(
         "gpus": mostly(some.lists(mostly(cards), max_size=3)),
     },
 )
+links = some.fixed_dictionaries(
+    {
+        "url": mostly(some.sampled_from(["https://example.com/a.bin", "https://[", "ftp://a/b", "https://a/"])),
+        "sha256": mostly(some.sampled_from(["0" * 64, "0"])),
+    },
+    optional={"to": mostly(some.sampled_from(["a/b.bin", "../a", "/a", "a.bin"]))},
+)
+weights = some.fixed_dictionaries(
+    {},
+    optional={
+        "repository": mostly(some.sampled_from(["a/b", "a"])),
+        "revision": mostly(some.sampled_from(["0" * 40, "main"])),
+        "directory": mostly(some.sampled_from(["/weights", "/outputs/weights", "/tmp", "weights"])),
+        "files": mostly(some.lists(mostly(some.sampled_from(["*.json", "a b"])), max_size=2)),
+        "links": mostly(some.lists(mostly(links), max_size=2)),
+    },
+)
+limits = some.fixed_dictionaries(
+    {},
+    optional={
+        "age": mostly(some.sampled_from(["30d", "1h", "0d", "30"])),
+        "size": mostly(some.sampled_from(["20g", "1m", 3])),
+    },
+)
 pools = some.fixed_dictionaries(
     {
         "name": mostly(labels),
@@ -88,6 +113,9 @@ pools = some.fixed_dictionaries(
         "cards": mostly(some.integers(0, 2)),
         "pins": mostly(some.lists(mostly(pins), max_size=2)),
         "anti_affinity": mostly(some.sampled_from(["gpu", "host", "card"])),
+        "image": mostly(some.sampled_from(["mine:1", "mine"])),
+        "weights": mostly(weights),
+        "outputs_limit": mostly(limits),
         "environment": mostly(
             some.dictionaries(some.sampled_from(["A", "B_1", "1"]), some.text(max_size=5), max_size=2)
         ),
@@ -101,6 +129,15 @@ stacks = some.fixed_dictionaries(
         "images": mostly(some.sampled_from(["auto", "local", "registry"])),
         "hosts": mostly(
             some.tuples(mostly(machines), some.lists(mostly(others), max_size=2)).map(lambda all_: [all_[0], *all_[1]])
+        ),
+        "hub": mostly(
+            some.fixed_dictionaries(
+                {},
+                optional={
+                    "endpoint": mostly(some.sampled_from(["http://mirror", "mirror"])),
+                    "token": mostly(some.sampled_from([{"secret": "hubToken"}, "hf_abc"])),
+                },
+            )
         ),
         "edge": mostly(some.fixed_dictionaries({}, optional={"port": mostly(some.integers(-1, 70_000))})),
         "unknown": anything,
@@ -138,6 +175,10 @@ def is_complete(plan: StackPlan) -> None:
     upstreams = [instance.upstream for pool in plan.pools for instance in pool.instances]
     assert len(set(upstreams)) == len(upstreams), "two instances at one address"
     assert all(left >= 0 for left in plan.placement.left.values()), "a card is oversubscribed"
+    for pool in plan.pools:
+        assert not pool.weights or json.loads(fill_job(pool.weights)), "nothing to fetch"
+    tidied = [volume for tidy in plan.tidy for volume, _ in tidy.limits]
+    assert len(set(tidied)) == len(tidied), "two containers tidy one volume"
 
 
 @runs
