@@ -67,7 +67,7 @@ STREAMING, STALL = 64, 3
 
 def faults_config(port: int) -> dict[str, Any]:
     """Three voices, and an engine that streams to 64 at once."""
-    health = {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", "interval": "1s", "timeout": "1s"}
+    health = {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", "interval": "1s", "timeout": "1s", "retries": 10}
     voice = {
         "name": "voice",
         "engine": "voice",
@@ -82,7 +82,9 @@ def faults_config(port: int) -> dict[str, Any]:
         "engine": "voice",
         "command": ["python3", "-c", STREAMS],
         "slots": STREAMING,
+        "stop_grace": "1s",
         "health": health,
+        "heal": "none",
         "guard": {"deadlines": {"first_byte": "2s", "stall": f"{STALL}s"}},
         "routes": {"pool": "streams.{domain}"},
     }

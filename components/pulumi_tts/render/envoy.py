@@ -416,12 +416,13 @@ def _inner_route(pool: PoolGuardPlan) -> Tree:
         "route": {
             "cluster": pool.name,
             "timeout": "0s",
+            # Not the retry policy's per_try_idle_timeout: beside a per_try_timeout, that one never ends a stream.
+            "idle_timeout": _seconds(pool.deadlines.stall),
             "retry_policy": {
                 # Only what certainly has not begun: nothing is spoken twice.
                 "retry_on": "connect-failure,refused-stream,reset-before-request",
                 "num_retries": pool.retries,
                 "per_try_timeout": _seconds(pool.deadlines.first_byte),
-                "per_try_idle_timeout": _seconds(pool.deadlines.stall),
                 "retry_host_predicate": [
                     _extension(
                         "envoy.retry_host_predicates.previous_hosts",
