@@ -42,7 +42,7 @@ _UNLIMITED = 100_000
 _UI_CONNECTIONS = 1024
 """Of a UI's instance: pages hold many requests open."""
 _UPLOAD_SECONDS = 900
-"""For a client to send a whole request: 32 MiB over a line of 300 kbit/s."""
+"""For a client to send a whole request, its time in line included: 32 MiB over a line of 300 kbit/s."""
 _KEPT_FOR_RETRY = 4 * 1024 * 1024
 """Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
 request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
@@ -73,7 +73,7 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
     return (
         "--config-yaml",
         _json(bootstrap(guard, layout)),
-        # Slots are counted exactly by one worker, and one is enough: bench/edge.
+        # Each worker counts for itself: one counts exactly, and passes more speech on than a machine's cards make.
         "--concurrency",
         "1",
         "--disable-hot-restart",
