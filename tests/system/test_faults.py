@@ -67,7 +67,13 @@ STREAMING, STALL = 64, 3
 
 def faults_config(port: int) -> dict[str, Any]:
     """Three voices, and an engine that streams to 64 at once."""
-    health = {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", "interval": "1s", "timeout": "1s", "retries": 10}
+    health = {
+        "command": ["python3", "-m", "voice.healthcheck"],
+        "path": "/health",
+        "interval": "1s",
+        "timeout": "1s",
+        "retries": 10,
+    }
     voice = {
         "name": "voice",
         "engine": "voice",
