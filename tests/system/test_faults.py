@@ -274,9 +274,7 @@ def test_with_two_of_three_dead_the_third_serves_its_slots_and_the_rest_is_told_
     told = sorted(answer.ended - answer.began for answer in crowd.of(BUSY))
     assert statistics.median(told) < AT_ONCE
     in_time = f"{statistics.median(told) * 1000:.0f} ms (half), {quantile(told, 0.95) * 1000:.0f} ms (95 %)"
-    print(
-        f"\nout of rotation after {out - at:.2f} s; a crowd: {len(crowd.of(WHOLE))} whole, {len(told)} told in {in_time}"
-    )
+    print(f"\nout of rotation after {out - at:.2f} s; of a crowd {len(told)} were told to come again in {in_time}")
 
 
 def test_with_all_dead_everybody_is_told_at_once_and_served_soon_after_one_is_back(
