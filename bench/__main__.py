@@ -2,9 +2,10 @@
 
 import argparse
 
+from bench.edge.measure import measure_edge
 from bench.engine.measure import measure_engine
 
-MEASUREMENTS = {"engine": measure_engine}
+MEASUREMENTS = {"engine": measure_engine, "edge": measure_edge}
 
 
 def main() -> None:

@@ -58,8 +58,7 @@ class Record:
     well_at: float
     """When it was last seen well."""
     well_since: float | None = None
-    starting: bool = False
-    """Whether it was starting at the last look."""
+    last_look: Container | None = None
     tries: int = 0
     """Restarts since it was last well for long."""
     next_try: float = 0.0
@@ -119,7 +118,6 @@ class Care:
             if record and record.gave_up:
                 _LOG.info("%s has a new container: it is cared for again", instance.name)
             record = self._records[instance.name] = Record(container.id, now)
-            record.starting = container.health == "starting"
         self._notice_start(pool, instance, container, record)
         seen = self._watch.seen(pool, instance.name)
         # Without the guard's word Docker's has to do.
@@ -133,12 +131,13 @@ class Care:
             record.gave_up, record.tries, record.next_try = False, 0, 0.0
 
     def _notice_start(self, pool: Pool, instance: Instance, container: Container, record: Record) -> None:
-        starting = container.health == "starting"
+        before, record.last_look = record.last_look, container
         lease = self._turns.lease(pool.name)
         ours = lease is not None and lease.instance == instance.name
-        if starting and not record.starting and not ours:
+        began = container.health == "starting" and before is not None and before.health != "starting"
+        # The very first start is no restart.
+        if began and not ours and before and before.state != "created":
             self._restarts.noticed(pool, instance, "it ended by itself, and Docker started it again")
-        record.starting = starting
 
     def _needs(self, pool: Pool, instance: Instance, heal: Heal) -> bool:
         why = self.complaint(pool, instance)

@@ -83,7 +83,7 @@ class Drains:
             instance,
             holder,
             lease=within + lasting,
-            patience=pool.drain + pool.startup + 60 if patience is None else patience,
+            patience=pool.drain + pool.stop + pool.startup + 120 if patience is None else patience,
             urgency=urgency,
         )
         try:
@@ -102,7 +102,8 @@ class Drains:
         pool = self._pools.fleet.pool_of(instance)
         if not pool:
             raise self._unknown(instance)
-        if self._turns.lease(pool.name):
+        lease = self._turns.lease(pool.name)
+        if lease and lease.instance == instance:
             await self._becomes(pool, instance, within, draining=True)
         self._turns.give(pool.name, instance)
         wrong = await self._becomes(pool, instance, max(1.0, began + within - time.monotonic()), draining=False)

@@ -94,7 +94,8 @@ class Keeper:
                     self._rotation.take(self.pools.fleet)
                 names = self._rotation.names()
                 self._book.learn(await self._resolver.round(names))
-                self._book.keep_only(names)
+                if self._rotation.published:
+                    self._book.keep_only(names)
                 self._turns.expire(self._is_planned)
                 self._drain()
                 self._rotation.publish()
@@ -125,6 +126,8 @@ class Keeper:
             if lease.holder == SCHEDULE or lease.holder == holder_of(lease.instance):
                 _LOG.error("%s: the keeper ended while it was out for %s", lease.instance, lease.holder)
                 self._turns.give(lease.pool, lease.instance)
+            if lease.holder == SCHEDULE:
+                self._rolls.problems[lease.pool] = f"the keeper ended in the middle of it, with {lease.instance}"
 
     # ---- what it is asked
 

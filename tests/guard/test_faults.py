@@ -77,14 +77,12 @@ def test_a_killed_instance_costs_its_own_streams_and_nothing_else(start: Start) 
 def test_a_stream_on_a_killed_instance_is_visibly_cut(start: Start) -> None:
     guard = start({"name": "voice", "instances": 1})
     (only,) = voices(guard)
-    with (
-        guard.client() as client,
-        client.stream("POST", "/work?chunks=100&pace=0.05") as answer,
-        pytest.raises(httpx.RemoteProtocolError),
-    ):
-        for number, _ in enumerate(answer.iter_raw()):
-            if number == 3:
-                only.signal(signal.SIGKILL)
+    with guard.client() as client, client.stream("POST", "/work?chunks=100&pace=0.05") as answer:
+        parts = answer.iter_raw()
+        next(parts)
+        only.signal(signal.SIGKILL)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(parts)
 
 
 def test_one_that_hangs_gets_nothing_new_within_three_seconds(start: Start) -> None:
@@ -196,13 +194,13 @@ def test_a_request_that_has_begun_is_never_sent_a_second_time(start: Start) -> N
     assert sum(stub.seen()["begun"] for stub in voices(guard)) == 1
 
 
-def test_a_large_upload_reaches_another_instance_when_the_first_cannot_be_reached(start: Start) -> None:
+def test_an_upload_reaches_another_instance_when_the_first_cannot_be_reached(start: Start) -> None:
     guard = start({"name": "voice", "instances": 2, "guard": {"health": {"interval": "60s"}}})
     voices(guard)[0].end()
     with guard.client() as client:
-        answers = [client.post("/work", content=b"x" * 8_000_000) for _ in range(4)]
+        answers = [client.post("/work", content=b"x" * 3_000_000) for _ in range(4)]
     assert {answer.status_code for answer in answers} == {200}
-    assert {request["body"] for request in voices(guard)[1].seen()["requests"]} == {8_000_000}
+    assert {request["body"] for request in voices(guard)[1].seen()["requests"]} == {3_000_000}
 
 
 def test_a_draining_instance_gets_nothing_new_and_ends_what_it_has(start: Start) -> None:

@@ -1,12 +1,13 @@
 """The components on mocks: what they make, and the names under which they make it."""
 
+import json
 from typing import Any
 
 import pulumi
 import pytest
 
 from pulumi_tts.config import ConfigError
-from pulumi_tts.docker import SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
+from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
 
@@ -188,6 +189,48 @@ def test_a_pool_and_an_edge_stand_in_a_stack_of_somebody_else(world: World) -> N
     assert "Host(`cosy.example.com`)" in uploads
     assert "http://cosy-2:8000" in uploads
     assert "http://mine:80" in uploads
+
+
+def test_a_guard_stands_between_a_pool_and_an_edge_in_a_stack_of_somebody_else(world: World) -> None:
+    def program() -> pulumi.Output[str]:
+        routes = {"pool": "cosy.{domain}", "instance": "cosy{n}.{domain}"}
+        pool = TtsPool(
+            "cosy",
+            {"network": "net", "images": "local", "pool": {"engine": "voice", "instances": 2, "routes": routes}},
+        )
+        guard = EnvoyGuard("guard", {"network": "net", "images": "local", "pools": [pool.guarded]})
+        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": guard.routes}).url
+
+    run(program)
+    containers = world.inputs(CONTAINER)
+    assert {"cosy-1", "cosy-2", "guard", "guard-keeper", "guard-socket-proxy", "edge"} <= set(containers)
+    edge = str(containers["edge-files-courier"]["uploads"])
+    assert "http://guard:8080" in edge
+    assert "X-Pulumi-Tts-Pool: cosy" in edge
+    assert "http://cosy-2:8000" in edge, "the route to one instance goes straight there"
+    files = {upload["file"]: upload["content"] for upload in containers["guard-files-courier"]["uploads"]}
+    pools = json.loads(files["/files/incoming/pools.json"])["pools"]
+    assert [instance["name"] for instance in pools[0]["instances"]] == ["cosy-1", "cosy-2"]
+    assert '"cosy"' in files["/files/incoming/clusters.json"]
+
+
+def test_what_envoy_and_the_keeper_share_is_in_memory_and_theirs_alone(world: World) -> None:
+    speech(stack())
+    options = world.inputs(VOLUME)["tts-test-guard-run"]["driverOpts"]
+    assert options["type"] == "tmpfs"
+    assert "uid=65532,gid=65532,mode=0700" in options["o"]
+    holders = {
+        name
+        for name, inputs in world.inputs(CONTAINER).items()
+        for volume in inputs.get("volumes") or ()
+        if volume["volumeName"] == "tts-test-guard-run"
+    }
+    assert holders == {"tts-test-guard", "tts-test-keeper"}
+
+
+def test_without_a_guarded_pool_there_is_no_guard(world: World) -> None:
+    speech(stack(voice(guard="none"), studio(guard="none")))
+    assert {name for name in world.inputs(CONTAINER) if "guard" in name or "keeper" in name} == set()
 
 
 def test_routes_that_would_take_each_others_place_are_refused(world: World) -> None:

@@ -1,5 +1,6 @@
 """Whatever is written as a config either plans completely or is refused in words."""
 
+import json
 from typing import Any
 
 import yaml
@@ -8,7 +9,7 @@ from hypothesis import strategies as some
 
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.plan import StackPlan, plan_stack
-from pulumi_tts.render import traefik
+from pulumi_tts.render import envoy, traefik
 
 anything = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=12),
@@ -47,6 +48,18 @@ cards = some.fixed_dictionaries(
     optional={"reserve": mostly(some.sampled_from(["0m", "2g"]))},
 )
 machines = some.fixed_dictionaries({}, optional={"gpus": mostly(some.lists(mostly(cards), max_size=3))})
+canaries = some.fixed_dictionaries(
+    {"pool": mostly(labels)}, optional={"percent": mostly(some.integers(-1, 101)), "header": mostly(anything)}
+)
+guards = some.fixed_dictionaries(
+    {},
+    optional={
+        "queue": mostly(some.integers(0, 9)),
+        "upload": mostly(some.sampled_from(["16m", "1g"])),
+        "deadlines": mostly(some.dictionaries(some.sampled_from(["first_byte", "stall", "total"]), some.just("9s"))),
+        "canary": mostly(canaries),
+    },
+)
 pools = some.fixed_dictionaries(
     {
         "name": mostly(labels),
@@ -55,6 +68,8 @@ pools = some.fixed_dictionaries(
     },
     optional={
         "instances": mostly(some.integers(-1, 5)),
+        "slots": mostly(some.integers(0, 9)),
+        "guard": mostly(some.just("none") | guards),
         "memory": mostly(some.sampled_from(["512m", "2g", "2"])),
         "vram": mostly(some.sampled_from(["2g", "8g", "-1g"])),
         "cards": mostly(some.integers(0, 2)),
@@ -100,6 +115,11 @@ def is_complete(plan: StackPlan) -> None:
     assert len(set(ways)) == len(ways), "two routes for the same requests"
     http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))["http"]
     assert set(http["routers"]) == {route.name for route in plan.routes}
+    guarded = [pool for pool in plan.pools if pool.guard]
+    assert [pool.guard for pool in guarded] == list(plan.guard.pools if plan.guard else ())
+    if plan.guard:
+        clusters = json.loads(envoy.files(plan.guard)["clusters.json"])["resources"]
+        assert {cluster["name"] for cluster in clusters} >= {pool.name for pool in guarded}
     assert all(left >= 0 for left in plan.placement.left.values()), "a card is oversubscribed"
 
 

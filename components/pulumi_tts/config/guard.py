@@ -24,7 +24,8 @@ class Balance(StrEnum):
     least_request = "least_request"
     """The one with fewest requests under way, all of them looked at."""
     round_robin = "round_robin"
-    """One after the other, as the source documents have it."""
+    """One after the other, as the source documents have it; a request then may wait for a busy one though another is
+    free."""
 
 
 class GuardHealth(Strict):
@@ -111,13 +112,15 @@ class PoolGuard(Strict):
     ejection: Ejection = Ejection()
     """When failing requests take an instance out."""
     retries: Annotated[int, Field(ge=0, le=10)] = 3
-    """Further tries on other instances, only while no byte of the request was sent to one. Default: 3."""
+    """Further tries on other instances, only while no byte of the request was sent to one; none for a body of more than
+    4 MiB. Default: 3."""
     deadlines: Deadlines = Deadlines()
     """How long a request may take."""
     drain: Seconds = 60
     """How long an instance that is to be replaced or restarted may finish its requests. Default: 60s."""
     upload: Mebibytes = 32
-    """The largest request body; it is held in the guard's memory until it is complete. Default: 32m."""
+    """The largest request body; a larger one is answered 413. It is passed on as it comes, so one that comes slowly
+    takes its slot for longer. Default: 32m."""
     canary: Canary | None = None
     """Another pool that takes part of the requests. Default: none."""
 
@@ -132,7 +135,7 @@ GuardField = Annotated[
 class Guard(Strict):
     """The guard's own container, one for all pools of a stack."""
 
-    memory: Mebibytes = 512
-    """Its memory limit; uploads are held in it, and it refuses requests before it is full. Default: 512m."""
+    memory: Mebibytes = 256
+    """Its memory limit; it refuses requests before that is full. Default: 256m."""
     drain: Seconds = 30
     """How long a stopping guard lets requests finish. Default: 30s."""

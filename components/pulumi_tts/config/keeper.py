@@ -35,10 +35,9 @@ def _cron(value: str) -> str:
         raise refused("is not a cron line: it has other than five fields", _EXAMPLE)
     try:
         next(CronSim(value, _ANY_DAY))
-    except CronSimError as error:
-        raise refused(f"is not a cron line: {str(error).lower()}", _EXAMPLE) from error
-    except StopIteration:
-        raise refused("is a cron line whose time never comes", _EXAMPLE) from None
+    except (CronSimError, StopIteration) as error:
+        why = str(error).lower() or "its time never comes"
+        raise refused(f"is not a cron line: {why}", _EXAMPLE) from error
     return value
 
 
@@ -126,8 +125,11 @@ class Keeper(Strict):
 @cache
 def shortest_gap(line: str, zone: str) -> int:
     """The shortest time between two runs of a cron line within a year, in seconds; a year where there is but one."""
-    runs = CronSim(line, _ANY_DAY.astimezone(ZoneInfo(zone)))
     year = _ANY_DAY.replace(year=_ANY_DAY.year + 1)
-    times = [run.astimezone(UTC) for run in islice(runs, _RUNS)]
-    gaps = [later - earlier for earlier, later in pairwise(times) if earlier < year]
+    times: list[datetime] = []
+    for run in islice(CronSim(line, _ANY_DAY.astimezone(ZoneInfo(zone))), _RUNS):
+        times.append(run.astimezone(UTC))
+        if times[-1] >= year:
+            break
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     return int(min(gaps, default=year - _ANY_DAY).total_seconds())

@@ -1,6 +1,6 @@
 """Envoy's configuration: what it is started with, and the files that it watches.
 
-A request passes two connection managers of one Envoy. The **front** makes its id, holds its upload, chooses a version,
+A request passes two connection managers of one Envoy. The **front** makes its id, bounds its upload, chooses a version,
 and lets as many through as the pool has slots; the rest waits there, in one line for the whole pool. The **inner** one,
 reached within the process, chooses an instance that has a slot free, connects, and tries others while it may. With one
 of them alone, a request would wait at an instance, chosen while all were busy, though another became free.
@@ -43,6 +43,11 @@ _UI_CONNECTIONS = 1024
 """Of a UI's instance: pages hold many requests open."""
 _UPLOAD_SECONDS = 900
 """For a client to send a whole request: 32 MiB over a line of 300 kbit/s."""
+_KEPT_FOR_RETRY = 4 * 1024 * 1024
+"""Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
+request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
+_BUFFER = 256 * 1024
+"""Bytes on their way between two connections, when the next is slower. Envoy's own is four times that."""
 
 Tree = dict[str, Any]
 
@@ -126,24 +131,20 @@ def bootstrap(guard: GuardPlan, layout: Layout) -> Tree:
 
 
 def _overload(memory: int) -> Tree:
-    """Refuses requests, then ends those that hold most, before the container's memory is full."""
+    """Refuses requests before the container's memory is full."""
 
-    def at(action: str, **trigger: Any) -> Tree:
-        return {
-            "name": f"envoy.overload_actions.{action}",
-            "triggers": [{"name": "envoy.resource_monitors.fixed_heap", **trigger}],
-        }
+    def at(action: str, share: float) -> Tree:
+        trigger = {"name": "envoy.resource_monitors.fixed_heap", "threshold": {"value": share}}
+        return {"name": f"envoy.overload_actions.{action}", "triggers": [trigger]}
 
     heap = _extension("envoy.resource_monitors.fixed_heap", "resource_monitors.fixed_heap.v3.FixedHeapConfig")
     heap["typed_config"]["max_heap_size_bytes"] = memory * 1024 * 1024 * 9 // 10
     return {
         "refresh_interval": "0.25s",
         "resource_monitors": [heap],
-        "buffer_factory_config": {"minimum_account_to_track_power_of_two": 20},
         "actions": [
-            at("shrink_heap", threshold={"value": 0.85}),
-            at("stop_accepting_requests", threshold={"value": 0.9}),
-            at("reset_high_memory_stream", scaled={"scaling_threshold": 0.92, "saturation_threshold": 1.0}),
+            at("shrink_heap", 0.85),
+            at("stop_accepting_requests", 0.95),
         ],
     }
 
@@ -158,6 +159,7 @@ def _listeners(layout: Layout) -> Iterator[Tree]:
         **_typed("config.listener.v3.Listener"),
         "name": _INNER,
         "internal_listener": {},
+        "per_connection_buffer_limit_bytes": _BUFFER,
         "filter_chains": [_chain(_inner_manager(layout))],
     }
     yield _listener("status", _address(layout.address, layout.status_port), _status_manager())
@@ -169,6 +171,7 @@ def _listener(name: str, address: Tree, manager: Tree, **more: Any) -> Tree:
         **_typed("config.listener.v3.Listener"),
         "name": name,
         "address": address,
+        "per_connection_buffer_limit_bytes": _BUFFER,
         "filter_chains": [_chain(manager)],
         **more,
     }
@@ -197,8 +200,8 @@ def _front_manager(layout: Layout) -> Tree:
         "request_timeout": _seconds(_UPLOAD_SECONDS * 1000),
         # Silence is measured towards the instance; here it would also end what waits.
         "stream_idle_timeout": "0s",
-        "http_filters": [_buffer(), _router()],
-        # A WebSocket has no end to wait for.
+        "http_filters": [_upload_limit(), _router()],
+        # What a WebSocket carries is no upload.
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router()]}],
         "local_reply_config": _local_replies(),
         "access_log": [_access_log()],
@@ -215,6 +218,8 @@ def _inner_manager(layout: Layout) -> Tree:
         "preserve_external_request_id": True,
         "skip_xff_append": True,
         "common_http_protocol_options": {"idle_timeout": "0s"},
+        # A stream that is cut is cut at once; Envoy's own second is for clients far away.
+        "delayed_close_timeout": "0s",
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": "0s",
         "http_filters": [_session(), _router()],
@@ -266,9 +271,21 @@ def _router() -> Tree:
     return _extension("envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True)
 
 
-def _buffer() -> Tree:
-    # A request goes on once it is complete: a slow upload takes no slot, and can be tried on another instance.
-    return _extension("envoy.filters.http.buffer", "filters.http.buffer.v3.Buffer", max_request_bytes=1)
+def _upload_limit(largest: int | None = None) -> Tree:
+    """Where the limit on uploads, in MiB, has its place; routes say what it is.
+
+    Nothing is held until it is complete: a few uploads at once would fill the guard's memory.
+    """
+    limit = _extension(
+        "envoy.filters.http.body_size_limit",
+        "filters.http.body_size_limit.v3.BodySizeLimit",
+        max_request_bytes=(largest or 1) * 1024 * 1024,
+    )
+    kind = "filters.http.filter_chain.v3"
+    name = "envoy.filters.http.filter_chain"
+    if largest is None:
+        return _extension(name, f"{kind}.FilterChainConfig")
+    return {name: {**_typed(f"extensions.{kind}.FilterChainConfigPerRoute"), "filter_chain": {"filters": [limit]}}}
 
 
 def _session() -> Tree:
@@ -389,12 +406,7 @@ def _front_route(pool: PoolGuardPlan, where: Tree, *conditions: Tree) -> Tree:
     return {
         "match": {"prefix": "/", "headers": [_is_for(pool), *conditions]},
         "route": {**where, "timeout": _seconds(pool.deadlines.total or 0)},
-        "typed_per_filter_config": {
-            "envoy.filters.http.buffer": {
-                **_typed("extensions.filters.http.buffer.v3.BufferPerRoute"),
-                "buffer": {"max_request_bytes": pool.upload * 1024 * 1024},
-            }
-        },
+        "typed_per_filter_config": _upload_limit(pool.upload),
     }
 
 
@@ -420,11 +432,11 @@ def _inner_route(pool: PoolGuardPlan) -> Tree:
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER],
+        "request_headers_to_remove": [POOL_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],
-        "request_body_buffer_limit": pool.upload * 1024 * 1024,
+        "request_body_buffer_limit": _KEPT_FOR_RETRY,
         **_stickiness(pool),
     }
 
@@ -500,6 +512,7 @@ def _queue(pool: PoolGuardPlan) -> Tree:
             queue_of(pool), {"envoy_internal_address": {"server_listener_name": _INNER, "endpoint_id": pool.name}}
         ),
         "circuit_breakers": {"thresholds": [_limits(connections=slots, pending=pool.queue or _UNLIMITED)]},
+        "per_connection_buffer_limit_bytes": _BUFFER,
         # These connections stay within the process. One that is still being made counts as a request that waits, so
         # they are made ahead, and kept for ever.
         "preconnect_policy": {"per_upstream_preconnect_ratio": 3.0},
@@ -514,6 +527,7 @@ def _pool(pool: PoolGuardPlan, layout: Layout) -> Tree:
         "type": "EDS",
         "eds_cluster_config": {"eds_config": _watched(f"{layout.run}/endpoints/{pool.name}.json")},
         "connect_timeout": _seconds(pool.deadlines.connect),
+        "per_connection_buffer_limit_bytes": _BUFFER,
         "load_balancing_policy": {"policies": [{"typed_extension_config": _balance(pool.balance)}]},
         "common_lb_config": {
             # With half of the instances down, Envoy would otherwise send to dead ones too.
