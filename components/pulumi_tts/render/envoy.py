@@ -51,6 +51,8 @@ _BUFFER = 256 * 1024
 
 Tree = dict[str, Any]
 
+_IS_WEBSOCKET: Tree = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -357,7 +359,9 @@ def _front_table(guard: GuardPlan) -> Tree:
 
 
 def _inner_table(guard: GuardPlan) -> Tree:
-    return _table(_INNER_ROUTES, [_inner_route(pool) for pool in guard.pools])
+    # A WebSocket may be silent for as long as its page is open.
+    silent = [_inner_route(pool, "0s", _IS_WEBSOCKET) for pool in guard.pools]
+    return _table(_INNER_ROUTES, silent + [_inner_route(pool, _seconds(pool.deadlines.stall)) for pool in guard.pools])
 
 
 def _table(name: str, routes: list[Tree]) -> Tree:
@@ -410,14 +414,14 @@ def _front_route(pool: PoolGuardPlan, where: Tree, *conditions: Tree) -> Tree:
     }
 
 
-def _inner_route(pool: PoolGuardPlan) -> Tree:
+def _inner_route(pool: PoolGuardPlan, silence: str, *conditions: Tree) -> Tree:
     return {
-        "match": {"prefix": "/", "headers": [_is_for(pool)]},
+        "match": {"prefix": "/", "headers": [_is_for(pool), *conditions]},
         "route": {
             "cluster": pool.name,
             "timeout": "0s",
             # Not the retry policy's per_try_idle_timeout: beside a per_try_timeout, that one never ends a stream.
-            "idle_timeout": _seconds(pool.deadlines.stall),
+            "idle_timeout": silence,
             "retry_policy": {
                 # Only what certainly has not begun: nothing is spoken twice.
                 "retry_on": "connect-failure,refused-stream,reset-before-request",
