@@ -19,7 +19,14 @@ def test_every_container_is_confined(shared: Deployment) -> None:
         if name.endswith("-courier"):
             assert host["NetworkMode"] == "none", "root, but only for its volume"
             continue
-        assert config["User"].split(":")[0] not in ("", "0", "root"), name
+        if name.endswith("-socket-proxy"):
+            mounted = {mount["Destination"] for mount in inspected["Mounts"]}
+            assert mounted == {"/files", "/var/run/docker.sock"}, (
+                "root, whose the socket is, and nothing else of the host"
+            )
+        else:
+            assert config["User"].split(":")[0] not in ("", "0", "root"), name
+            assert "/var/run/docker.sock" not in {mount["Destination"] for mount in inspected["Mounts"]}, name
         assert host["ReadonlyRootfs"], name
         assert host["RestartPolicy"]["Name"] == "unless-stopped", name
         if pids_are_limited:

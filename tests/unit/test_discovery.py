@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from pulumi_tts.config import load_stack
+from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.docker.socket_proxy import SocketProxy
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.socket_proxy import Published, keeper_proxy, socket_of
@@ -121,6 +121,11 @@ def test_labels_are_read_by_a_traefik_that_has_nothing_else() -> None:
     assert "--providers.docker.exposedByDefault=false" in arguments
     assert "--providers.docker.constraints=Label(`pulumi-tts.admit`, `tts-test`)" in arguments
     assert not [argument for argument in arguments if argument.startswith(("--api", "--providers.file"))]
+
+
+def test_a_name_that_no_host_name_can_carry_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"edge\.discovery: .* is longer than the 63 characters"):
+        plan_stack(load_stack(stack(edge=ON)), "tts-" + "s" * 32, local_images=True)
 
 
 # ---- the proxies

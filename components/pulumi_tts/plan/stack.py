@@ -14,7 +14,7 @@ from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import plan_keeper
-from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name
+from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
 from pulumi_tts.plan.routes import Route
@@ -109,6 +109,14 @@ def _long_names(plan: StackPlan) -> Iterator[Problem]:
                 f"makes {longest!r}, which is longer than the {LONGEST_NAME} characters of a host name's label",
                 "Shorten it, or the stack's name",
             )
+    discovery = plan.edge.discovery
+    if discovery and len(longest := socket_proxy_name(discovery.name)) > LONGEST_NAME:
+        yield Problem(
+            "edge.discovery",
+            repr(plan.name),
+            f"makes {longest!r}, which is longer than the {LONGEST_NAME} characters of a host name's label",
+            "Shorten the stack's name",
+        )
 
 
 def plan_pool_alone(pool: Pool, gpus: Sequence[Gpu], resource_name: str, *, domain: str, base: str) -> PoolPlan:

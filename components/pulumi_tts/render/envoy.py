@@ -37,6 +37,7 @@ _FRONT_ROUTES, _INNER_ROUTES = "front", "inner"
 OWN_PORT = 9901
 """On the container's own loopback: the admin interface, for the scripts in it that ask whether Envoy is ready."""
 
+_WEBSOCKET = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
 _UNLIMITED = 100_000
 """In place of Envoy's own limits, 1 024 connections and requests and 3 retries, which suit no pool."""
 _UI_CONNECTIONS = 1024
@@ -50,8 +51,6 @@ _BUFFER = 256 * 1024
 """Bytes on their way between two connections, when the next is slower. Envoy's own is four times that."""
 
 Tree = dict[str, Any]
-
-_IS_WEBSOCKET: Tree = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,9 +358,7 @@ def _front_table(guard: GuardPlan) -> Tree:
 
 
 def _inner_table(guard: GuardPlan) -> Tree:
-    # A WebSocket may be silent for as long as its page is open.
-    silent = [_inner_route(pool, "0s", _IS_WEBSOCKET) for pool in guard.pools]
-    return _table(_INNER_ROUTES, silent + [_inner_route(pool, _seconds(pool.deadlines.stall)) for pool in guard.pools])
+    return _table(_INNER_ROUTES, [route for pool in guard.pools for route in _inner_routes(pool)])
 
 
 def _table(name: str, routes: list[Tree]) -> Tree:
@@ -414,14 +411,20 @@ def _front_route(pool: PoolGuardPlan, where: Tree, *conditions: Tree) -> Tree:
     }
 
 
-def _inner_route(pool: PoolGuardPlan, silence: str, *conditions: Tree) -> Tree:
+def _inner_routes(pool: PoolGuardPlan) -> Iterator[Tree]:
+    # A WebSocket may be silent for as long as both sides like.
+    yield _inner_route(pool, 0, _WEBSOCKET)
+    yield _inner_route(pool, pool.deadlines.stall)
+
+
+def _inner_route(pool: PoolGuardPlan, stall: int, *conditions: Tree) -> Tree:
     return {
         "match": {"prefix": "/", "headers": [_is_for(pool), *conditions]},
         "route": {
             "cluster": pool.name,
             "timeout": "0s",
             # Not the retry policy's per_try_idle_timeout: beside a per_try_timeout, that one never ends a stream.
-            "idle_timeout": silence,
+            "idle_timeout": _seconds(stall),
             "retry_policy": {
                 # Only what certainly has not begun: nothing is spoken twice.
                 "retry_on": "connect-failure,refused-stream,reset-before-request",
