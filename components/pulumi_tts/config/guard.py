@@ -68,7 +68,8 @@ class Deadlines(Strict):
     """Until an answer begins, once an instance has the whole request. Default: 2m for an API, 10m for a UI, and at most
     stall and total."""
     stall: Seconds | None = None
-    """Without a byte, before the first one too: at least first_byte. Default: as long as first_byte."""
+    """Without a byte, before the first one too: at least first_byte. A WebSocket may be silent. Default: as long as
+    first_byte."""
     total: Seconds | None = None
     """For the whole request, waiting included. Default: none; the source documents have 60s for an API."""
 
