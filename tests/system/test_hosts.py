@@ -2,6 +2,8 @@
 
 import copy
 import os
+import re
+import shlex
 import shutil
 import socket
 import time
@@ -48,6 +50,11 @@ class Fleet(Deployment):
     def everywhere(self) -> dict[str, str]:
         """The id of every container that lasts, on both machines."""
         return self.lasting_ids() | self.ids_there()
+
+    def cli(self, *arguments: str) -> None:
+        """A command of Pulumi's, on this stack."""
+        workspace = self.stack.workspace
+        workspace.pulumi_command.run([*arguments, "--stack", self.name], workspace.work_dir, workspace.env_vars)
 
     def speaks(self, name: str) -> bool:
         """Whether speech comes from a host name at the edge."""
@@ -306,3 +313,25 @@ def test_a_host_that_comes_back_gets_what_is_new(changed: Fleet) -> None:
     changed.pool("voice")["instances"] = 4
     changed.up()
     changed.up(expect_no_changes=True)
+
+
+def test_a_host_that_is_gone_for_good_is_given_up(changed: Fleet, there: AnotherHost) -> None:
+    changed.pool("voice")["instances"] = 5
+    changed.up()
+    assert set(changed.ids_there()) == {"tts-fleet-voice-5"}
+    there.stop()
+    try:
+        (forget,) = re.findall(r"`pulumi (state delete [^`]+)`", failure(changed))
+        del changed.config["hosts"][1]
+        changed.cli(*shlex.split(forget), "--yes")
+        assert "what it has made stays on there" in changed.up().stdout
+        assert changed.speaks("voice5")
+        changed.up(expect_no_changes=True)
+    finally:
+        there.start()
+    changed.config["hosts"].append({"name": "there", "docker": there.endpoint, "address": there.address})
+    said = failure(changed)
+    assert "'tts-fleet-voice-5' runs on 'here', and another container of that name is left on the host 'there'" in said
+    changed.there.containers.get("tts-fleet-voice-5").remove(force=True)
+    changed.up()
+    assert changed.ids_there() == {}

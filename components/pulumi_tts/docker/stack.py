@@ -16,7 +16,7 @@ from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.docker.survey import Reached, reach, remembered, survey
-from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
+from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
 from pulumi_tts.render.placement import left_behind_text, placement_table, silent_text
 
 
@@ -51,11 +51,12 @@ class SpeechStack(pulumi.ComponentResource):
         config = load_stack(args["config"])
         local = uses_local_images(config)
         reached = reach(config, name) if args.get("preflight", True) else None
-        plan = plan_stack(config, name, local, survey(config, name, reached) if reached else None)
+        found = survey(config, name, reached) if reached else Survey()
+        plan = plan_stack(config, name, local, found)
         secrets = args.get("secrets", {})
         _refuse_missing(config, secrets)
         if reached:
-            check_hosts(config, plan, reached, local)
+            check_hosts(config, plan, reached, found, local_images=local)
         super().__init__("tts:index:SpeechStack", name, None, opts)
         # Also for the instances of pools that are gone from the config.
         rolling_updates()
