@@ -53,7 +53,7 @@ images: venv ## the base image and the wheels that images are built from without
 # ---- checks
 
 .PHONY: test
-test: lint test-unit test-services test-system ## every check; installs what the tests need like `make up` does
+test: lint test-unit test-guard test-services test-system ## every check; installs what the tests need like `make up` does
 
 .PHONY: lint
 lint: venv ## formatting, style, strict types, Dockerfiles
@@ -65,6 +65,10 @@ lint: venv ## formatting, style, strict types, Dockerfiles
 .PHONY: test-unit
 test-unit: venv ## seconds; no Docker, no engine
 	$(IN_ENV)/python -m pytest tests/unit
+
+.PHONY: test-guard
+test-guard: venv ## the real Envoy with the guard's files, on loopback; no Docker
+	$(IN_ENV)/python -m pytest tests/guard
 
 .PHONY: test-services
 test-services: venv ## the programs of ours that run inside a stack
@@ -90,16 +94,25 @@ schema: venv ## write the JSON Schema of the configuration
 engines-doc: venv ## write docs/engines.md from the engines' profiles
 	$(IN_ENV)/python -m pulumi_tts.config.engines.document > docs/engines.md
 
+.PHONY: labels-table
+labels-table: venv ## write the table of labels that Traefik knows, asked of Traefik itself
+	@$(BOOTSTRAP) images
+	$(IN_ENV)/python -m tests.system.label_table > .labels-table && mv .labels-table components/pulumi_tts/labels/known.txt
+
 COMPILE := uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate \
     --no-emit-index-url --custom-compile-command 'make lock'
 
-# The environment takes what services/ import at the versions that their images have.
+# The environment takes what services/ import at the versions that their images have. hf-xet is another way to fetch
+# from the hub, which fill does not go.
 .PHONY: lock
 lock: ## resolve the Python dependencies again, of .venv and of the images (needs uv)
 	$(COMPILE) services/voice/requirements.in -o services/voice/requirements.txt
 	$(COMPILE) services/studio/requirements.in -c services/voice/requirements.txt -o services/studio/requirements.txt
-	$(COMPILE) pyproject.toml --group dev --group bootstrap services/studio/requirements.in \
-	    -c services/studio/requirements.txt -o requirements.lock
+	$(COMPILE) services/keeper/requirements.in -c services/studio/requirements.txt -o services/keeper/requirements.txt
+	$(COMPILE) services/fill/requirements.in -c services/studio/requirements.txt --no-emit-package hf-xet \
+	    -o services/fill/requirements.txt
+	$(COMPILE) pyproject.toml --group dev --group bootstrap $(wildcard services/*/requirements.in) \
+	    $(patsubst %,-c services/%/requirements.txt,studio keeper fill) -o requirements.lock
 
 .PHONY: format
 format: venv ## put the code into the form that `make lint` asks for

@@ -23,3 +23,4 @@ except ConfigError as error:
 pulumi.export("edge_url", speech.edge_url)
 pulumi.export("pools", speech.pools)
 pulumi.export("dashboard", speech.dashboard)
+pulumi.export("discovery", speech.discovery)

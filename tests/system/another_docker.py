@@ -33,8 +33,8 @@ def another_docker(programs: Path | None = None, addresses: str = "10.213.0.0/16
         f"--exec-root={folder}/exec",
         f"--pidfile={folder}/pid",
         # A namespace of its own: the engines would otherwise see each other's containers in a shared containerd.
-        f"--containerd-namespace={folder.name}",
-        f"--containerd-plugins-namespace={folder.name}-plugins",
+        f"--containerd-namespace={namespace_of(folder)}",
+        f"--containerd-plugins-namespace={namespace_of(folder)}-plugins",
         "--bridge=none",
         "--iptables=false",
         "--ip6tables=false",
@@ -51,6 +51,11 @@ def another_docker(programs: Path | None = None, addresses: str = "10.213.0.0/16
         engine.terminate()
         engine.wait(timeout=_PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def namespace_of(folder: Path) -> str:
+    """What containerd is to call an engine's namespace: it takes no underscore at a word's beginning or end."""
+    return folder.name.replace("_", "0")
 
 
 def copy_image(reference: str, to: str, name: str | None = None) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import docker
 
+from tests.system.another_docker import namespace_of
+
 _PATIENCE = 60.0
 
 
@@ -33,8 +35,8 @@ class AnotherHost:
             f"--data-root={folder}/data",
             f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid",
-            f"--containerd-namespace={folder.name}",
-            f"--containerd-plugins-namespace={folder.name}-plugins",
+            f"--containerd-namespace={namespace_of(folder)}",
+            f"--containerd-plugins-namespace={namespace_of(folder)}-plugins",
             "--bridge=none",
             f"--default-address-pool=base=10.{220 + number}.0.0/16,size=24",
             *arguments,

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from bootstrap.pulumi import Engine
 from bootstrap.stack import project_file, read_yaml, stack_file, write_yaml
 
 BASE_ENVIRONMENT = {"PULUMI_CONFIG_PASSPHRASE": "for tests", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+
+EVENTS_ARRIVE = 0.5
+"""Seconds in which Docker tells of what has happened."""
 
 Event = tuple[float, str, str]
 """When, in seconds; what; to which container."""
@@ -111,19 +115,25 @@ class Deployment:
 
     @contextmanager
     def events(self) -> Iterator[list[Event]]:
-        """What happens to the stack's containers meanwhile."""
+        """What happens to the stack's containers meanwhile; complete when the block has ended."""
         seen: list[Event] = []
-        since = time.time()
-        yield seen
-        until = time.time()
+        # Listened to as they come: Docker remembers no more than 256, which a build uses up.
         told = self.docker.events(
-            since=int(since),
-            until=int(until) + 1,
-            decode=True,
-            filters={"type": "container", "label": f"pulumi-tts.stack={self.full_name}"},
+            decode=True, filters={"type": "container", "label": f"pulumi-tts.stack={self.full_name}"}
         )
-        happened = [(event["timeNano"] / 1e9, event["Action"], event["Actor"]["Attributes"]["name"]) for event in told]
-        seen += sorted(event for event in happened if since <= event[0] <= until)
+
+        def listen() -> None:
+            for event in told:
+                seen.append((event["timeNano"] / 1e9, event["Action"], event["Actor"]["Attributes"]["name"]))
+
+        listening = threading.Thread(target=listen)
+        listening.start()
+        try:
+            yield seen
+        finally:
+            time.sleep(EVENTS_ARRIVE)
+            told.close()
+            listening.join()
 
     def _write_config(self) -> None:
         path = self._project / f"Pulumi.{self.name}.yaml"

@@ -7,6 +7,7 @@ given, writes that down, and puts an `nvidia-smi` into the container that lists 
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ given = dict(line.split("=", 1) for line in config["process"]["env"])
 cards = json.loads({cards!r})
 wanted = given["NVIDIA_VISIBLE_DEVICES"].split(",")
 lines = []
-for index, uuid in enumerate(cards):
-    if str(index) in wanted or uuid in wanted:
-        lines.append(f"GPU {{len(lines)}}: Stand-in (UUID: {{uuid}})")
+for index, (uuid, parts) in enumerate(cards.items()):
+    given_parts = [part for part in parts if part in wanted]
+    if str(index) in wanted or uuid in wanted or given_parts:
+        at = sum(line.startswith("GPU") for line in lines)
+        lines.append(f"GPU {{at}}: Stand-in (UUID: {{uuid}})")
+        lines += [f"  MIG 1g.5gb     Device  {{n}}: (UUID: {{part}})" for n, part in enumerate(given_parts)]
 root = pathlib.Path(config["root"]["path"])
 (root / "etc/stand-in-cards").write_text("\\n".join(lines) + "\\n")
 tool = root / "usr/bin/nvidia-smi"
@@ -53,12 +57,18 @@ class StandIn:
         return record
 
 
-def stand_in(folder: Path, cards: list[str]) -> StandIn:
-    """Makes the stand-in for a host with cards of these UUIDs."""
+def stand_in(folder: Path, cards: Mapping[str, Sequence[str]]) -> StandIn:
+    """Makes the stand-in for a host with cards of these UUIDs, each with the MIG devices that it is split into."""
     programs, records = folder / "programs", folder / "records"
     programs.mkdir()
     records.mkdir()
     hook = programs / "nvidia-container-runtime-hook"
-    hook.write_text(_HOOK.format(python=sys.executable, cards=json.dumps(cards), records=str(records)))
+    hook.write_text(
+        _HOOK.format(
+            python=sys.executable,
+            cards=json.dumps({card: list(parts) for card, parts in cards.items()}),
+            records=str(records),
+        )
+    )
     hook.chmod(0o755)
     return StandIn(programs, records)

@@ -28,6 +28,9 @@ from tests.system.images import edge_on_this_machine
 
 CARDS = [f"GPU-{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd"]
 
+SPLIT = {CARDS[2]: [f"MIG-{digit * 8}-0000-5000-8000-000000000000" for digit in "12"]}
+"""One of the cards has MIG devices, too."""
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("dockerd"), reason="starts a Docker engine")
 
 
@@ -58,7 +61,7 @@ def gpu_config(docker_host: str, image: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
     """The stand-in for NVIDIA's runtime, on a host with four cards."""
-    return stand_in(tmp_path_factory.mktemp("stand-in"), CARDS)
+    return stand_in(tmp_path_factory.mktemp("stand-in"), {card: SPLIT.get(card, []) for card in CARDS})
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +180,23 @@ def test_cards_that_are_called_by_uuid_arrive_by_uuid(
         "pair-1": f"{CARDS[1]},{CARDS[3]}",
     }
     assert planned(changed, capsys) == arrived(changed, runtime)
+
+
+def test_mig_devices_arrive_as_they_are_called(changed: Deployment, runtime: StandIn) -> None:
+    first, second = SPLIT[CARDS[2]]
+    host = changed.config["hosts"][0]
+    host["mig"] = True
+    host["gpus"] = [{"id": part, "vram": "10g"} for part in (first, second)] + [
+        {"id": card, "vram": "24g"} for card in (CARDS[0], CARDS[1])
+    ]
+    changed.pool("solo")["pins"] = [{"instance": 1, "gpus": [second]}, {"instance": 2, "gpus": [first]}]
+    changed.up()
+    assert arrived(changed, runtime) == {"solo-1": second, "solo-2": first, "pair-1": f"{CARDS[0]},{CARDS[1]}"}
+    assert changed.inside("solo-1", "nvidia-smi", "-L")[1].decode().splitlines() == [
+        f"GPU 0: Stand-in (UUID: {CARDS[2]})",
+        f"  MIG 1g.5gb     Device  0: (UUID: {second})",
+    ]
+    changed.up(expect_no_changes=True)
 
 
 def test_an_instance_whose_card_is_gone_is_unhealthy(gpus: Deployment, runtime: StandIn) -> None:

@@ -19,7 +19,7 @@ def pins(lock: str) -> set[tuple[str, str]]:
 def asked_for() -> list[str]:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     groups = project["dependency-groups"].values()
-    lines = (CHECKOUT / "services" / name / "requirements.in" for name in ("voice", "studio"))
+    lines = (CHECKOUT / "services" / name / "requirements.in" for name in ("voice", "studio", "fill"))
     of_services = [line.split("#")[0].strip() for file in lines for line in file.read_text().splitlines()]
     return [
         *project["project"]["dependencies"],
@@ -38,7 +38,7 @@ def test_the_lock_has_what_is_asked_for(dependency: str) -> None:
         assert wanted.specifier.contains(version), f"requirements.lock has {name} {version}: run `make lock`"
 
 
-@pytest.mark.parametrize("name", ["voice", "studio"])
+@pytest.mark.parametrize("name", ["voice", "studio", "fill"])
 def test_services_are_tested_with_the_versions_that_their_images_have(name: str) -> None:
     of_the_image = pins((CHECKOUT / "services" / name / "requirements.txt").read_text())
     assert of_the_image <= pins(LOCK), f"{name}'s image has other versions than .venv: run `make lock`"

@@ -1,12 +1,14 @@
 """The components on mocks: what they make, and the names under which they make it."""
 
+import json
 from typing import Any
 
 import pulumi
 import pytest
 
 from pulumi_tts.config import ConfigError
-from pulumi_tts.docker import SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
+from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
+from pulumi_tts.docker.instance import patience
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
 
@@ -22,8 +24,9 @@ def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
 
     def program() -> pulumi.Output[None]:
         made = SpeechStack("tts-test", {"config": config, "secrets": dict(secrets), "preflight": False})
-        return pulumi.Output.all(made.edge_url, made.pools, made.dashboard).apply(
-            lambda all_: outputs.update(zip(("edge_url", "pools", "dashboard"), all_, strict=True))
+        names = ("edge_url", "pools", "dashboard", "discovery")
+        return pulumi.Output.all(*(getattr(made, name) for name in names)).apply(
+            lambda all_: outputs.update(zip(names, all_, strict=True))
         )
 
     run(program)
@@ -36,20 +39,32 @@ def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:
     assert sorted((made.typ, made.name) for made in world.made) == [
         (CONTAINER, "tts-test-edge"),
         (CONTAINER, "tts-test-edge-files-courier"),
+        (CONTAINER, "tts-test-guard"),
+        (CONTAINER, "tts-test-guard-files-courier"),
+        (CONTAINER, "tts-test-keeper"),
+        (CONTAINER, "tts-test-socket-proxy"),
+        (CONTAINER, "tts-test-socket-proxy-files-courier"),
         (CONTAINER, "tts-test-studio-1"),
         (CONTAINER, "tts-test-studio-2"),
         (CONTAINER, "tts-test-voice-1"),
         (NETWORK, "tts-test-edge-public"),
         (NETWORK, "tts-test-network"),
+        (NETWORK, "tts-test-socket-proxy-network"),
         (IMAGE, "tts-test-edge-image"),
+        (IMAGE, "tts-test-guard-image"),
+        (IMAGE, "tts-test-keeper-image"),
         (IMAGE, "tts-test-studio-image"),
         (IMAGE, "tts-test-voice-image"),
         (VOLUME, "tts-test-edge-files"),
+        (VOLUME, "tts-test-guard-files"),
+        (VOLUME, "tts-test-guard-run"),
+        (VOLUME, "tts-test-socket-proxy-files"),
         (VOLUME, "tts-test-studio-1-outputs"),
         (VOLUME, "tts-test-studio-2-outputs"),
         (VOLUME, "tts-test-voice-1-outputs"),
         ("pulumi:providers:docker", "tts-test-host"),
         ("random:index/randomPassword:RandomPassword", "tts-test-edge-dashboard-password"),
+        ("tts:index:EnvoyGuard", "tts-test-guard"),
         ("tts:index:SpeechStack", "tts-test"),
         ("tts:index:TraefikEdge", "tts-test-edge"),
         ("tts:index:TtsInstance", "tts-test-studio-1"),
@@ -57,6 +72,31 @@ def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:
         ("tts:index:TtsInstance", "tts-test-voice-1"),
         ("tts:index:TtsPool", "tts-test-studio"),
         ("tts:index:TtsPool", "tts-test-voice"),
+    ]
+
+
+def test_the_tokens_of_what_fetches_and_tidies_stay_too(world: World) -> None:
+    links = [{"url": "https://example.com/a.bin", "sha256": "0" * 64}]
+    mine = voice(
+        name="mine",
+        instances=1,
+        image="mine:1",
+        routes={"path": "/mine"},
+        weights={"directory": "/weights", "links": links},
+        outputs_limit={"age": "1d"},
+    )
+    speech(stack(mine))
+    (volume,) = [name for name in world.inputs(VOLUME) if "weights" in name]
+    assert volume == "tts-test-weights-a-bin-9133ea6c", "another name would fetch everything again"
+    made = sorted((made.typ, made.name) for made in world.made if "weights" in made.name or "tidy" in made.name)
+    assert made == [
+        (CONTAINER, "tts-test-tidy-local-10001"),
+        (CONTAINER, f"{volume}-fill"),
+        (IMAGE, "tts-test-tidy-local-10001-image"),
+        (IMAGE, "tts-test-weights-image"),
+        (VOLUME, volume),
+        ("tts:index:TtsTidy", "tts-test-tidy-local-10001"),
+        ("tts:index:TtsWeights", "tts-test-weights"),
     ]
 
 
@@ -85,7 +125,8 @@ def test_no_container_of_ours_has_privileges(world: World) -> None:
         assert {label["label"] for label in inputs["labels"]} == {"pulumi-tts.stack", "pulumi-tts.part"}
         if not name.endswith("-courier"):
             assert inputs["readOnly"] is True, name
-            assert not inputs["user"].startswith("0"), name
+            # Docker's socket is root's; what it may be asked is a list (docker/socket_proxy.py).
+            assert not inputs["user"].startswith("0") or name.endswith("-socket-proxy"), name
 
 
 def test_only_the_edge_publishes_ports_and_only_on_its_bind_address(world: World) -> None:
@@ -116,6 +157,13 @@ def test_up_waits_for_an_instance_as_long_as_its_engine_may_take_to_load(world: 
     assert instance["healthcheck"]["startPeriod"] == "10m0s"
 
 
+def test_the_provider_does_not_give_up_before_a_large_model_is_loaded() -> None:
+    assert patience(600) is None
+    longer = patience(1860)
+    assert longer
+    assert longer.create == "1920s"
+
+
 def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
     outputs = speech(stack())
     assert outputs["edge_url"] == "http://localhost:8080"
@@ -137,6 +185,7 @@ def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
         "url": "http://dashboard.localhost:8080/dashboard/",
         "user": "admin",
         "password": "generated",
+        "keeper": "http://dashboard.localhost:8080/keeper/",
     }
 
 
@@ -179,6 +228,48 @@ def test_a_pool_and_an_edge_stand_in_a_stack_of_somebody_else(world: World) -> N
     assert "Host(`cosy.example.com`)" in uploads
     assert "http://cosy-2:8000" in uploads
     assert "http://mine:80" in uploads
+
+
+def test_a_guard_stands_between_a_pool_and_an_edge_in_a_stack_of_somebody_else(world: World) -> None:
+    def program() -> pulumi.Output[str]:
+        routes = {"pool": "cosy.{domain}", "instance": "cosy{n}.{domain}"}
+        pool = TtsPool(
+            "cosy",
+            {"network": "net", "images": "local", "pool": {"engine": "voice", "instances": 2, "routes": routes}},
+        )
+        guard = EnvoyGuard("guard", {"network": "net", "images": "local", "pools": [pool.guarded]})
+        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": guard.routes}).url
+
+    run(program)
+    containers = world.inputs(CONTAINER)
+    assert {"cosy-1", "cosy-2", "guard", "guard-keeper", "guard-socket-proxy", "edge"} <= set(containers)
+    edge = str(containers["edge-files-courier"]["uploads"])
+    assert "http://guard:8080" in edge
+    assert "X-Pulumi-Tts-Pool: cosy" in edge
+    assert "http://cosy-2:8000" in edge, "the route to one instance goes straight there"
+    files = {upload["file"]: upload["content"] for upload in containers["guard-files-courier"]["uploads"]}
+    pools = json.loads(files["/files/incoming/pools.json"])["pools"]
+    assert [instance["name"] for instance in pools[0]["instances"]] == ["cosy-1", "cosy-2"]
+    assert '"cosy"' in files["/files/incoming/clusters.json"]
+
+
+def test_what_envoy_and_the_keeper_share_is_in_memory_and_theirs_alone(world: World) -> None:
+    speech(stack())
+    options = world.inputs(VOLUME)["tts-test-guard-run"]["driverOpts"]
+    assert options["type"] == "tmpfs"
+    assert "uid=65532,gid=65532,mode=0700" in options["o"]
+    holders = {
+        name
+        for name, inputs in world.inputs(CONTAINER).items()
+        for volume in inputs.get("volumes") or ()
+        if volume["volumeName"] == "tts-test-guard-run"
+    }
+    assert holders == {"tts-test-guard", "tts-test-keeper"}
+
+
+def test_without_a_guarded_pool_there_is_no_guard(world: World) -> None:
+    speech(stack(voice(guard="none"), studio(guard="none")))
+    assert {name for name in world.inputs(CONTAINER) if "guard" in name or "keeper" in name} == set()
 
 
 def test_routes_that_would_take_each_others_place_are_refused(world: World) -> None:

@@ -80,6 +80,8 @@ def problems_of(raw: object) -> list[Problem]:
         (stack(edge={"drain": "999999h"}), "edge.drain", "at most 168h"),
         (stack(voice(health={"interval": "2s"})), "pools[0].health", "Make the timeout at most the interval"),
         (stack(voice(writable=["/outputs/tmp"])), "pools[0]", "Give each a directory of its own"),
+        (stack(voice(models="/outputs/models")), "pools[0]", "Give each a directory of its own"),
+        (stack(voice(models="/tmp")), "pools[0]", "Give each a directory of its own"),
         (stack(voice(image="ollama/ollama")), "pools[0].image", "with a tag or digest"),
         (stack(voice(image="Ollama:1")), "pools[0].image", "with a tag or digest"),
         (stack(voice(instances=10**5000)), "pools[0].instances", "Use at most 512"),

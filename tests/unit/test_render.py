@@ -47,7 +47,7 @@ def test_a_stripped_page_without_its_slash_is_sent_to_the_one_with_it() -> None:
 
 
 def test_two_stacks_on_one_host_name_do_not_share_a_cookie() -> None:
-    service = routes_file(plan())["services"]["studio"]
+    service = routes_file(plan(studio(guard="none")))["services"]["studio"]
     assert service["loadBalancer"]["sticky"]["cookie"]["name"] == "tts-test-edge-studio"
 
 
@@ -65,7 +65,7 @@ def test_audio_is_passed_on_chunk_by_chunk() -> None:
 
 
 def test_a_pools_routes_share_its_service_and_its_health_checks() -> None:
-    pool = voice(routes={"pool": "voice.{domain}", "path": "/voice"})
+    pool = voice(routes={"pool": "voice.{domain}", "path": "/voice"}, guard="none")
     http = routes_file(plan(pool))
     assert {router["service"] for router in http["routers"].values()} == {"voice"}
     assert http["services"]["voice"]["loadBalancer"]["healthCheck"]["path"] == "/health"
@@ -75,6 +75,18 @@ def test_an_instance_without_siblings_is_neither_checked_nor_retried() -> None:
     http = routes_file(plan(voice()))
     assert "healthCheck" not in http["services"]["voice.1"]["loadBalancer"]
     assert "middlewares" not in http["routers"]["voice.1"]
+
+
+def test_a_guarded_pool_is_reached_by_the_guard_which_is_told_its_name() -> None:
+    http = routes_file(plan(voice(), studio(guard="none")))
+    balancer = http["services"]["voice"]["loadBalancer"]
+    assert balancer["servers"] == [{"url": "http://tts-test-guard:8080"}]
+    assert not {"healthCheck", "sticky"} & set(balancer), "one hop balances"
+    told = http["middlewares"]["voice.pool-request"]["headers"]["customRequestHeaders"]
+    assert told == {"X-Pulumi-Tts-Pool": "voice", "X-Request-Id": ""}, "the client's own are replaced, or taken away"
+    assert http["routers"]["voice.pool"]["middlewares"] == ["voice.pool-request"], "and nothing is retried twice"
+    assert http["services"]["voice.1"]["loadBalancer"]["servers"] == [{"url": "http://tts-test-voice-1:8000"}]
+    assert len(http["services"]["studio"]["loadBalancer"]["servers"]) == 2
 
 
 def test_the_dashboard_needs_its_login() -> None:

@@ -1,18 +1,45 @@
 """One instance of a pool at a time, as the engine's hooks see it."""
 
 import asyncio
+from dataclasses import dataclass, field
 
 import pytest
 
 from pulumi_tts.docker import rolling
 from pulumi_tts.docker.rolling import OneAtATime
+from pulumi_tts.docker.rotation import NotBackError
 
 FIRST, SECOND = "voice-1", "voice-2"
 
 
-def pool(*expected: str, settle: float = 0.01) -> OneAtATime:
-    """The permit of a pool of which the engine has not yet answered for some instances."""
-    turns = OneAtATime()
+@dataclass
+class Guard:
+    """Stands in for the keepers: says what it was asked, and answers as it is told."""
+
+    drains: float = 0.0
+    """Seconds until a drained instance is idle."""
+    sees: bool | str = True
+    """Whether it counts a new instance healthy; False where there is no keeper, or why it does not."""
+    asked: list[str] = field(default_factory=list)
+
+    async def drain(self, instance: str, within: int) -> None:
+        self.asked.append(f"drain {instance} within {within} s")
+        await asyncio.sleep(self.drains)
+        self.asked.append(f"{instance} is idle")
+
+    async def restore(self, instance: str) -> bool:
+        self.asked.append(f"restore {instance}")
+        if isinstance(self.sees, str):
+            raise NotBackError(self.sees)
+        return self.sees
+
+    async def give_up(self, instance: str) -> None:
+        self.asked.append(f"give up {instance}")
+
+
+def pool(*expected: str, settle: float = 0.01, guard: Guard | None = None) -> OneAtATime:
+    """The permit of a pool of which the engine has not yet answered for some instances; without a guard by default."""
+    turns = OneAtATime(guard or Guard(sees=False))
     turns.settle = settle
     turns.expected.update(expected)
     return turns
@@ -25,7 +52,7 @@ async def replace(turns: OneAtATime, instance: str, log: list[str]) -> None:
     turns.before_create(instance)
     await asyncio.sleep(0.05)
     log.append(f"{instance} is back")
-    turns.after_create(instance)
+    await turns.after_create(instance)
 
 
 def test_replacements_take_turns() -> None:
@@ -51,11 +78,63 @@ def test_the_next_one_goes_only_when_the_edge_has_seen_the_last_one_also_if_nobo
 
 
 def test_a_first_up_waits_for_nobody() -> None:
-    turns = pool(FIRST, SECOND, settle=60)
-    for instance in (FIRST, SECOND):
-        turns.before_create(instance)
-    for instance in (FIRST, SECOND):
-        turns.after_create(instance)
+    async def first() -> None:
+        turns = pool(FIRST, SECOND, settle=60)
+        for instance in (FIRST, SECOND):
+            turns.before_create(instance)
+        for instance in (FIRST, SECOND):
+            await turns.after_create(instance)
+
+    asyncio.run(asyncio.wait_for(first(), timeout=5))
+
+
+def test_an_instance_is_drained_before_it_goes_and_the_next_one_waits_until_the_guard_sees_it_again() -> None:
+    guard = Guard(drains=0.05)
+
+    async def both() -> None:
+        turns = pool(FIRST, SECOND, settle=60, guard=guard)
+        await asyncio.gather(replace(turns, FIRST, guard.asked), replace(turns, SECOND, guard.asked))
+
+    asyncio.run(asyncio.wait_for(both(), timeout=5))
+    of_each = ["drain {0} within 60 s", "{0} is idle", "{0} goes", "{0} is back", "restore {0}"]
+    assert guard.asked == [step.format(instance) for instance in (FIRST, SECOND) for step in of_each]
+
+
+def test_a_new_instance_that_the_guard_does_not_see_healthy_stops_the_update() -> None:
+    async def not_seen() -> None:
+        turns = pool(FIRST, SECOND, guard=Guard(sees="its health check answers 503"))
+        await replace(turns, FIRST, [])
+        with pytest.raises(RuntimeError, match=r"voice-2 was not touched: voice-1 came .* answers 503\. Mend"):
+            await turns.before_delete(SECOND)
+
+    asyncio.run(asyncio.wait_for(not_seen(), timeout=5))
+
+
+def test_a_replacement_that_failed_is_no_longer_held_out_of_rotation() -> None:
+    guard = Guard()
+
+    async def failing() -> None:
+        turns = pool(FIRST, guard=guard)
+        await turns.before_delete(FIRST)
+        turns.after_delete(FIRST)
+        turns.before_create(FIRST)
+        await turns.on_error(FIRST)
+
+    asyncio.run(failing())
+    assert guard.asked[-1] == "give up voice-1"
+
+
+def test_a_drain_that_breaks_off_gives_the_permit_back() -> None:
+    async def broken() -> None:
+        guard = Guard(drains=60)
+        turns = pool(FIRST, SECOND, guard=guard)
+        going = asyncio.create_task(turns.before_delete(FIRST))
+        await asyncio.sleep(0.02)
+        going.cancel()
+        guard.drains = 0
+        await turns.before_delete(SECOND)
+
+    asyncio.run(asyncio.wait_for(broken(), timeout=5))
 
 
 def test_scaling_down_hands_the_permit_on_at_once() -> None:
@@ -81,7 +160,7 @@ def test_after_a_failed_replacement_the_others_are_left_alone(begun: bool) -> No
             turns.before_create(FIRST)
         await asyncio.sleep(0.05)
         assert not waiting.done(), "the permit is still with the first"
-        turns.on_error(FIRST)
+        await turns.on_error(FIRST)
         with pytest.raises(RuntimeError, match=r"voice-2 was not touched: voice-1 did not come up"):
             await waiting
 
@@ -92,7 +171,7 @@ def test_a_first_creation_that_fails_holds_up_no_later_replacement() -> None:
     async def failing() -> None:
         turns = pool(FIRST, SECOND)
         turns.before_create(FIRST)
-        turns.on_error(FIRST)
+        await turns.on_error(FIRST)
         await turns.before_delete(SECOND)
 
     asyncio.run(asyncio.wait_for(failing(), timeout=5))

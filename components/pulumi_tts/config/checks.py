@@ -6,10 +6,13 @@ from itertools import combinations
 
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import is_host_name
+from pulumi_tts.config.guard_checks import guard_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
+from pulumi_tts.config.profile import Profile
+from pulumi_tts.config.weights import Weights
 
-RESERVED_NAMES = ("dashboard", "edge", "network")
+RESERVED_NAMES = ("dashboard", "edge", "guard", "keeper", "network", "socket-proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _profiles(pools)
     yield from _own_hosts(pools)
     yield from _weights(pools)
+    yield from guard_checks(pools)
+    yield from _outputs_limits(pools)
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
@@ -66,11 +71,10 @@ def _instance_routes(pools: Mapping[int, Pool]) -> Iterator[Problem]:
 
 def _base_paths(pools: Mapping[int, Pool]) -> Iterator[Problem]:
     for at, pool in pools.items():
-        prefix_told = pool.profile.base_path_variable and pool.routes.strip
-        if prefix_told and pool.routes.path not in (None, "/") and (pool.routes.pool or pool.routes.instance):
+        if pool.told_prefix and (pool.routes.pool or pool.routes.instance):
             yield Problem(
                 f"pools[{at}].routes",
-                shown(pool.routes.path),
+                shown(pool.told_prefix),
                 "is told to the engine as its path prefix, so its pages would not load under a host name of their own",
                 "Give the pool either path, or pool and instance; or make two pools of it",
             )
@@ -86,13 +90,15 @@ def _profiles(pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 f"is longer than the interval, {profile.health.interval}s",
                 "Make the timeout at most the interval",
             )
-        mounts = [*profile.writable, *([profile.outputs] if profile.outputs else [])]
+        filled_in = profile.weights.directory if profile.weights else None
+        volumes = [directory for directory in (profile.outputs, profile.models, filled_in) if directory]
+        mounts = [*profile.writable, *volumes]
         for one, other in combinations(mounts, 2):
             if one == other or is_under(one, other) or is_under(other, one):
                 yield Problem(
                     f"pools[{at}]",
                     shown(other),
-                    f"is mounted at, or inside, {one}, among outputs and writable",
+                    f"is mounted at, or inside, {one}, among writable, outputs, models and weights.directory",
                     "Give each a directory of its own",
                 )
 
@@ -111,7 +117,10 @@ def _own_hosts(pools: Mapping[int, Pool]) -> Iterator[Problem]:
 def _weights(pools: Mapping[int, Pool]) -> Iterator[Problem]:
     for at, pool in pools.items():
         weights = pool.profile.weights
-        if not weights or not pool.profile.needs_weights:
+        if weights:
+            yield from _filled_weights(f"pools[{at}].weights", pool.profile, weights)
+        links_alone = weights and weights.links and not (weights.repository or weights.revision)
+        if not weights or not pool.profile.needs_weights or links_alone:
             continue
         if not weights.repository:
             yield Problem(
@@ -124,6 +133,46 @@ def _weights(pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 "is missing: all instances of a pool speak with one revision of their model",
                 f"Write weights: {{revision: …}} with the full commit of {weights.repository}, "
                 "which its page on Hugging Face shows",
+            )
+
+
+def _filled_weights(path: str, profile: Profile, weights: Weights) -> Iterator[Problem]:
+    """What is wrong with weights that are fetched into a volume, or would be."""
+    if weights.directory and profile.build:
+        yield Problem(
+            f"{path}.directory",
+            shown(weights.directory),
+            f"is for weights in a volume, and the image of {profile.build!r} is built with them in it",
+            "Leave it out, or give the pool an image without weights: image: name:tag",
+        )
+    for key in ("files", "links"):
+        if getattr(weights, key) and not weights.directory:
+            yield Problem(
+                f"{path}.{key}",
+                shown(getattr(weights, key)),
+                "is for weights in a volume, and none is asked for",
+                "Add directory",
+            )
+    first: dict[str, int] = {}
+    for at, link in enumerate(weights.links or ()):
+        if link.path in first:
+            yield Problem(
+                f"{path}.links[{at}]",
+                shown(link.path),
+                f"is also the path of links[{first[link.path]}]",
+                "Give each a path of its own with to",
+            )
+        first.setdefault(link.path, at)
+
+
+def _outputs_limits(pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    for at, pool in pools.items():
+        if pool.outputs_limit and not pool.profile.outputs:
+            yield Problem(
+                f"pools[{at}].outputs_limit",
+                shown(pool.outputs_limit.model_dump(exclude_none=True)),
+                f"limits what {pool.engine_name!r} makes, and it has no volume for that",
+                "Leave it out, or say with outputs where the engine keeps what it makes",
             )
 
 

@@ -35,6 +35,15 @@ class Dashboard(Strict):
     """Where the password is kept, as `{secret: KEY}`. Default: a generated one, in the stack's outputs."""
 
 
+class Discovery(Strict):
+    """Containers that this stack does not own, and that join the edge by Traefik's labels on them."""
+
+    enabled: bool = False
+    """Whether such containers are looked for. Default: no. A change replaces the edge: a moment without it."""
+    memory: Mebibytes = 128
+    """The memory limit of what looks for them and passes requests on to them. Default: 128m."""
+
+
 class Edge(Strict):
     """Traefik: names, paths and logins; the only part with published ports."""
 
@@ -48,6 +57,8 @@ class Edge(Strict):
     """Headers added to every answer."""
     compress: bool = True
     """Whether pages of UI pools are compressed; audio and event streams never are. Default: yes."""
+    discovery: Discovery = Discovery()
+    """Containers that this stack does not own, by their labels."""
     drain: Seconds = 30
     """How long a stopping edge lets requests finish. Default: 30s."""
     memory: Mebibytes = 256

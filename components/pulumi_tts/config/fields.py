@@ -19,8 +19,11 @@ _IMAGE = re.compile(
 )
 _PORTS = re.compile(r"([0-9]{4,5})-([0-9]{4,5})")
 _DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
+_SHORT_DURATION = re.compile(r"([0-9]{1,6})(ms|s)")
 _SIZE = re.compile(r"([0-9]{1,6})(m|g)")
 _LONGEST = 7 * 24 * 3600
+_LONGEST_SHORT = 600_000
+_SHORTEST_SHORT = 50  # less is below what a busy machine keeps to
 _SMALLEST = 16  # MiB; Docker refuses less than 6, and takes 0 for no limit
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _MAX_HOST_LENGTH = 253  # RFC 1035, 2.3.4
@@ -216,6 +219,16 @@ def _seconds(value: Any) -> Any:
     return seconds
 
 
+def _milliseconds(value: Any) -> Any:
+    match = _SHORT_DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise refused("is not a short duration", "Write a whole number with ms or s, as in '500ms' or '2s'")
+    milliseconds = int(match[1]) * (1 if match[2] == "ms" else 1000)
+    if not _SHORTEST_SHORT <= milliseconds <= _LONGEST_SHORT:
+        raise refused("is not a short duration that makes sense here", "Use at least 50ms and at most 600s")
+    return milliseconds
+
+
 def _mebibytes(value: Any) -> Any:
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if not match:
@@ -255,6 +268,8 @@ ImageReference = Annotated[str, AfterValidator(_image)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, BeforeValidator(_seconds), _as_written(_DURATION)]
 """A duration as ``30s``, ``5m`` or ``2h``; in seconds once read."""
+Milliseconds = Annotated[int, BeforeValidator(_milliseconds), _as_written(_SHORT_DURATION)]
+"""A short duration as ``500ms`` or ``2s``; in milliseconds once read."""
 Mebibytes = Annotated[int, BeforeValidator(_mebibytes), _as_written(_SIZE)]
 """A size as ``512m`` or ``8g``; in MiB once read."""
 VariableName = Annotated[str, AfterValidator(_variable)]
@@ -262,7 +277,9 @@ Environment = dict[
     VariableName,
     Annotated[str, BeforeValidator(_variable_value), WithJsonSchema({"type": ["string", "number"]})],
 ]
+HeaderName = Annotated[str, AfterValidator(_header)]
+HeaderText = Annotated[str, AfterValidator(_header_value)]
 Headers = Annotated[
-    dict[Annotated[str, AfterValidator(_header)], Annotated[str, AfterValidator(_header_value)]],
+    dict[HeaderName, HeaderText],
     AfterValidator(_distinct_headers),
 ]

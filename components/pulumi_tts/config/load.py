@@ -8,17 +8,24 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
-from pulumi_tts.config.edge import Dashboard, Edge, SecretReference
+from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
+from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
+from pulumi_tts.config.guard_checks import canary_checks
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.host_checks import host_checks
+from pulumi_tts.config.hub import Hub
+from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
-from pulumi_tts.config.profile import Health, Profile, Weights
+from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
 Location = tuple[int | str, ...]
@@ -38,12 +45,11 @@ _EXPECTED = {
     "enum": ("is not one of the choices", "Choose {expected}"),
     "string_pattern_mismatch": ("is not written as expected", "It has to match {pattern}"),
 }
-_SECRET_FIELDS = {("edge", "dashboard", "password")}
+_SECRET_FIELDS: dict[Location, str] = {
+    ("edge", "dashboard", "password"): "dashboardPassword",
+    ("hub", "token"): "hubToken",
+}
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
-_IN_THE_CLEAR = (
-    "is a secret in the clear",
-    "Write {secret: dashboardPassword} here and run: pulumi config set --secret tts:dashboardPassword",
-)
 
 
 def load_stack(raw: object) -> Stack:
@@ -59,6 +65,8 @@ def load_stack(raw: object) -> Stack:
         problems += [problem_of(details) for details in error.errors()]
     domain, pools, edge = _right_parts(stack, raw)
     problems += cross_checks(domain, pools, edge)
+    problems += canary_checks(pools)
+    problems += care_checks(pools, _right_zone(stack, raw))
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)
     if all_right:
@@ -89,7 +97,7 @@ def load_pool(raw: object, domain: str) -> Pool:
     no_edge = Edge(dashboard=Dashboard(enabled=False))
     problems = [
         replace(problem, path=problem.path.replace("pools[0]", "pool", 1))
-        for problem in cross_checks(checked_domain, {0: pool}, no_edge)
+        for problem in [*cross_checks(checked_domain, {0: pool}, no_edge), *care_checks({0: pool}, Keeper().zone)]
     ]
     if problems:
         raise ConfigError(problems)
@@ -105,6 +113,14 @@ def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool]
     domain = _right(Domain, written.get("domain", "localhost")) or "localhost"
     edge = _right(Edge, written.get("edge", {})) or Edge(dashboard=Dashboard(enabled=False))
     return domain, right_pools, edge
+
+
+def _right_zone(stack: Stack | None, raw: object) -> str:
+    if stack:
+        return stack.keeper.zone
+    written = raw.get("keeper", {}) if isinstance(raw, Mapping) else {}
+    keeper: Keeper = _right(Keeper, written) or Keeper()
+    return keeper.zone
 
 
 def _right_hosts(stack: Stack | None, raw: object) -> tuple[dict[int, Host], bool]:
@@ -130,7 +146,7 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if part not in ENGINE_TAGS)
+    location = tuple(part for part in details["loc"] if part not in (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS))
     value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
     return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
 
@@ -139,7 +155,7 @@ def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, 
     kind = details["type"]
     context = details.get("ctx", {})
     if kind == "model_type" and location in _SECRET_FIELDS:
-        return _IN_THE_CLEAR
+        return _in_the_clear(_SECRET_FIELDS[location])
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -149,6 +165,10 @@ def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, 
         reason, remedy = _EXPECTED[kind]
         return reason, remedy.format_map(context) if context else remedy
     return "is not accepted", details["msg"]
+
+
+def _in_the_clear(key: str) -> tuple[str, str]:
+    return "is a secret in the clear", f"Write {{secret: {key}}} here and run: pulumi config set --secret tts:{key}"
 
 
 def _shown_unless_secret(location: Location, value: object) -> str:
@@ -172,17 +192,33 @@ _MODELS: dict[str, type[BaseModel]] = {
     "engine": Profile,
     "health": Health,
     "weights": Weights,
+    "links": Link,
+    "hub": Hub,
+    "token": SecretReference,
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,
+    "discovery": Discovery,
     "password": SecretReference,
     "hosts": Host,
     "gpus": Gpu,
+    "outputs_limit": OutputsLimit,
     "pins": Pin,
+    "guard": Guard,
+    "pools.guard": PoolGuard,
+    "guard.health": GuardHealth,
+    "ejection": Ejection,
+    "deadlines": Deadlines,
+    "canary": Canary,
+    "header": CanaryHeader,
+    "keeper": Keeper,
+    "restart": Restart,
+    "heal": Heal,
 }
 
 
 def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
     keys = [part for part in location if isinstance(part, str)]
-    return list((_MODELS[keys[-1]] if keys else Stack).model_fields)
+    model = _MODELS.get(".".join(keys[-2:])) or _MODELS[keys[-1]] if keys else Stack
+    return list(model.model_fields)

@@ -7,6 +7,9 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator,
 
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
+from pulumi_tts.config.guard import GuardField, PoolGuard
+from pulumi_tts.config.keeper import Heal, HealField, Restart
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.problems import did_you_mean
 from pulumi_tts.config.profile import Overrides, Profile
@@ -80,8 +83,16 @@ class Pool(Overrides):
     """How requests reach the pool."""
     headers: Headers = {}
     """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
+    outputs_limit: OutputsLimit | None = None
+    """What is removed of each instance's outputs. Default: nothing, ever."""
     pins: list[Pin] = []
     """Instances that have to run in a certain place. Default: none; placement chooses."""
+    guard: GuardField = PoolGuard()
+    """How the guard treats the pool's requests; `none`: the edge balances them itself. Default: guarded."""
+    restart: Restart | None = None
+    """When its instances are restarted, one after the other; of guarded pools. Default: never."""
+    heal: HealField = Heal()
+    """How an instance is restarted that stays unhealthy, of guarded pools; `none`: not at all. Default: it is."""
     anti_affinity: Annotated[AntiAffinity, Field(strict=False)] | None = None
     """What no two instances of the pool may share: `gpu` or `host`. Default: they are spread where there is room."""
 
@@ -89,6 +100,12 @@ class Pool(Overrides):
     def engine_name(self) -> str:
         """The engine as it is shown: its name, or `custom` for a profile of one's own."""
         return self.engine if isinstance(self.engine, str) else "custom"
+
+    @property
+    def told_prefix(self) -> str | None:
+        """The path prefix that the edge strips and the engine is told, so that its pages' links are right."""
+        prefix = self.routes.path
+        return prefix if self.profile.base_path_variable and self.routes.strip and prefix != "/" else None
 
     @property
     def profile(self) -> Profile:

@@ -18,10 +18,15 @@ from pulumi_tts.config.fields import (
     refused,
 )
 from pulumi_tts.config.problems import did_you_mean
+from pulumi_tts.config.weights import Weights
 
 Command = Annotated[list[str], Field(min_length=1)]
 Cards = Annotated[int, Field(ge=1, le=8)]
+Slots = Annotated[int, Field(ge=1, le=256)]
 User = Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")]
+
+SLOTS = 2
+"""Of an API that does not say how many requests it works on at once."""
 
 
 class Kind(StrEnum):
@@ -69,24 +74,14 @@ class Health(Strict):
     """Failed checks in a row before the container counts as unhealthy. Default: 3, as in Docker."""
     startup: Seconds = 60
     """How long the engine may take to load before failed checks count, and how long `up` waits for it."""
-
-
-class Weights(Strict):
-    """The model that an engine loads, pinned: it reaches the image's build, the command, and clients.
-
-    A build gets both as its arguments `WEIGHTS_REPOSITORY` and `WEIGHTS_REVISION`; a command has them in place of
-    its words `{repository}` and `{revision}`; every answer has `X-Model-Version: repository@revision`.
-    """
-
-    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")] | None = None
-    """The model's repository on Hugging Face, as in `FunAudioLLM/Fun-CosyVoice3-0.5B-2512`."""
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    """A commit of it, in full. No default: a branch moves, so each pool says which one it speaks with."""
+    prompt: bool = False
+    """Whether `path` answers within a moment however busy the engine is, so that the guard may ask often and give up
+    early. Default: no, the guard is then as patient as the container's own check."""
 
     @property
-    def version(self) -> str | None:
-        """What clients are told, once both are known."""
-        return f"{self.repository}@{self.revision}" if self.repository and self.revision else None
+    def longest_start(self) -> int:
+        """How long after its start, in seconds, Docker may take to call an instance healthy or unhealthy."""
+        return self.startup + self.retries * (self.interval + self.timeout)
 
 
 class Profile(Strict):
@@ -97,7 +92,8 @@ class Profile(Strict):
     build: Annotated[str, AfterValidator(_built_here)] | None = None
     """The folder of `services/` or `engines/` that the image is built from, instead of `image`."""
     weights: Weights | None = None
-    """The model that is built into the image, or named by the command. Default: the engine's own affair."""
+    """The model that is built into the image, fetched into a volume, or named by the command. Default: the engine's own
+    affair."""
     command: Command | None = None
     """The container's command. Default: the image's own."""
     environment: Environment = {}
@@ -116,6 +112,12 @@ class Profile(Strict):
     """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
     models: Directory | None = None
     """The directory of models that are not in the image; a pool's instances share one volume there. Default: none."""
+    slots: Slots | None = None
+    """How many requests one instance works on at once; the guard sends it no more. Default: 2 for an API (one card is
+    saturated by about 4 streams, and each comes later the more there are); a UI's are not counted, since its pages hold
+    many open and its engine has a queue of its own."""
+    slots_variable: VariableName | None = None
+    """The environment variable that tells the engine its slots, such as `VOICE_SLOTS`. Default: none."""
     fetches: bool = False
     """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
     user: User = "10001:10001"
@@ -136,9 +138,15 @@ class Profile(Strict):
     """How long a stopping instance may finish the work it has. Default: 30s."""
 
     @property
+    def counted_slots(self) -> int | None:
+        """The slots of an instance; absent for a UI, whose requests are not counted."""
+        return None if self.kind is Kind.ui else self.slots or SLOTS
+
+    @property
     def needs_weights(self) -> bool:
-        """Whether the image's build or the command has a place for the model."""
-        return bool(self.build) or "{revision}" in (self.command or ())
+        """Whether the image's build, the command or a volume has a place for the model."""
+        in_volume = bool(self.weights and self.weights.directory)
+        return bool(self.build) or in_volume or "{revision}" in (self.command or ())
 
     @model_validator(mode="after")
     def _has_one_image(self) -> "Profile":
@@ -162,6 +170,8 @@ class HealthOverrides(Strict):
     """Another number of failed checks in a row."""
     startup: Seconds | None = None
     """Another time to load in, such as for a larger model."""
+    prompt: bool | None = None
+    """Whether the check answers within a moment however busy the engine is."""
 
 
 class Overrides(Strict):
@@ -189,6 +199,10 @@ class Overrides(Strict):
     """Another directory for the outputs' volume."""
     models: Directory | None = None
     """Another directory for the models' volume."""
+    slots: Slots | None = None
+    """Another number of requests that one instance works on at once."""
+    slots_variable: VariableName | None = None
+    """Another variable that tells the engine its slots."""
     fetches: bool | None = None
     """Whether its instances have a way out to the internet."""
     user: User | None = None

@@ -55,3 +55,5 @@ class WrittenRoute(Strict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: Headers = {}
     """Headers added to every answer."""
+    request_headers: Headers = {}
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""

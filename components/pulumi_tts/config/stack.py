@@ -7,7 +7,10 @@ from pydantic import Field
 
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain, Strict
+from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
+from pulumi_tts.config.hub import Hub
+from pulumi_tts.config.keeper import Keeper
 from pulumi_tts.config.pool import Pool
 
 MAX_HOSTS = 64
@@ -38,11 +41,18 @@ class Stack(Strict):
     """The pools of instances."""
     edge: Edge = Edge()
     """The edge in front of them."""
+    guard: Guard = Guard()
+    """The guard between the edge and guarded pools."""
+    keeper: Keeper = Keeper()
+    """The program beside the guard, which restarts instances that are sick or due."""
+    hub: Hub = Hub()
+    """The hub that weights are fetched from."""
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:
         """Every `{secret: KEY}` in the config: its path and its key."""
-        dashboard = self.edge.dashboard
-        if not (dashboard.enabled and dashboard.password):
-            return []
-        return [("edge.dashboard.password.secret", dashboard.password.secret)]
+        dashboard, token = self.edge.dashboard, self.hub.token
+        references = [("hub.token.secret", token.secret)] if token else []
+        if dashboard.enabled and dashboard.password:
+            references.append(("edge.dashboard.password.secret", dashboard.password.secret))
+        return references

@@ -18,6 +18,8 @@ class Images:
     """The same, made on the host by `make images`, where none does."""
     traefik: str
     """The edge, where a registry answers."""
+    envoy: str
+    """The guard, where a registry answers."""
 
 
 @cache
@@ -38,4 +40,5 @@ def images() -> Images:
         base=entries["base"]["registry"],
         local_base=f"pulumi-tts/base:{entries['base']['debootstrap']}-{entries['base']['revision']}",
         traefik=entries["traefik"]["registry"],
+        envoy=entries["envoy"]["registry"],
     )

@@ -1,24 +1,26 @@
 """The Traefik edge on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_docker as docker
 
-from pulumi_tts.config import ConfigError, Problem, WrittenRoute, load_part
+from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
-from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.discovery import Discovery, traefik_health
+from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, network_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
-from pulumi_tts.plan import EdgePlan, Route, plan_edge, route_from
+from pulumi_tts.docker.routes import route_of
+from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.routes import conflicts
-from pulumi_tts.render import traefik
+from pulumi_tts.render import discovery, traefik
 
 _PIDS = 512
 _USER = "65532:65532"  # "nonroot"; Traefik writes nothing, and its ports in the container need no privilege
@@ -56,6 +58,8 @@ class RouteArgs(TypedDict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: NotRequired[dict[str, str]]
     """Headers added to every answer."""
+    request_headers: NotRequired[dict[str, str]]
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
 
 class TraefikEdgeArgs(TypedDict):
@@ -73,12 +77,17 @@ class TraefikEdgeArgs(TypedDict):
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
     """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
-    certificates: NotRequired[str]
+    certificates: NotRequired[str | None]
     """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     password: NotRequired[pulumi.Input[str]]
     """The dashboard's password. Default: a generated one."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
+    keeper: NotRequired[str]
+    """Where the page of a guard's keeper answers, as `http://NAME-keeper:8000`: it is then at `/keeper/` on the
+    dashboard's host, behind its login. Default: nowhere."""
+    after: NotRequired[Any]
+    """In Python only: an EnvoyGuard that is there before the edge is, and goes after it."""
     plan: NotRequired[Any]
     """In Python only: an EdgePlan, where SpeechStack has planned everything; `edge` is then not read."""
 
@@ -99,6 +108,8 @@ class TraefikEdge(pulumi.ComponentResource):
     """The dashboard's login; empty without one."""
     dashboard_password: pulumi.Output[str]
     """The dashboard's password, a secret; empty without a dashboard."""
+    admitted_network: pulumi.Output[str]
+    """The network that containers of others join to be admitted; empty without `discovery`."""
 
     def __init__(self, name: str, args: TraefikEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan: EdgePlan = args["plan"] if "plan" in args else _planned(name, args)
@@ -113,8 +124,18 @@ class TraefikEdge(pulumi.ComponentResource):
             self.dashboard_url = pulumi.Output.from_input(dashboard.url)
             self.dashboard_user = pulumi.Output.from_input(dashboard.user)
             self.dashboard_password = password.plain
+        at = endpoint(args.get("docker"), args.get("certificates"))
+        networks = [args["network"]]
+        self.admitted_network = pulumi.Output.from_input("")
+        if plan.discovery:
+            found = Discovery(plan, stack=self._stack, image=image, user=_USER, at=at, parent=self)
+            files["discovery.yml"] = discovery.discovery_file(plan.discovery, plan)
+            networks.append(found.network)
+            self.admitted_network = found.admitted
         live = LiveFiles(f"{name}-files", self._stack, files, image, self)
-        self.container = self._container(name, plan, image, live, args)
+        # The first files are in place before Traefik looks, so its first answers are not 404.
+        after = [live.courier, *([args["after"]] if "after" in args else [])]
+        self.container = self._container(name, plan, image, live, networks=networks, after=after, at=at)
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(
             {
@@ -122,11 +143,20 @@ class TraefikEdge(pulumi.ComponentResource):
                 "dashboard_url": self.dashboard_url,
                 "dashboard_user": self.dashboard_user,
                 "dashboard_password": self.dashboard_password,
+                "admitted_network": self.admitted_network,
             }
         )
 
     def _container(
-        self, name: str, plan: EdgePlan, image: pulumi.Output[str], live: LiveFiles, args: TraefikEdgeArgs
+        self,
+        name: str,
+        plan: EdgePlan,
+        image: pulumi.Output[str],
+        live: LiveFiles,
+        *,
+        networks: Iterable[pulumi.Input[str]],
+        after: Sequence[pulumi.Resource],
+        at: Endpoint,
     ) -> docker.Container:
         public = docker.Network(
             f"{name}-public",
@@ -134,9 +164,6 @@ class TraefikEdge(pulumi.ComponentResource):
             labels=network_labels(self._stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        options = container_options(self)
-        # The first files are in place before Traefik looks, so its first answers are not 404.
-        options.depends_on = [live.courier]
         edge = docker.Container(
             name,
             name=plan.name,
@@ -146,46 +173,37 @@ class TraefikEdge(pulumi.ComponentResource):
             read_only=True,
             ports=_ports(plan),
             networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=public.name),
-                docker.ContainerNetworksAdvancedArgs(name=args["network"]),
+                docker.ContainerNetworksAdvancedArgs(name=network) for network in (public.name, *networks)
             ],
             volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "traefik", "healthcheck", *traefik.ping_arguments()],
-                interval="5s",
-                timeout="3s",
-                retries=3,
-                start_period="10s",
-            ),
+            healthcheck=traefik_health(),
             wait=True,
             wait_timeout=60,
             restart="unless-stopped",
             stop_timeout=plan.drain,
             destroy_grace_seconds=plan.drain,
             **hardened(self._stack, "edge", plan.memory),
-            opts=options,
+            opts=container_options(self, after=after),
         )
-        limit_pids(edge, endpoint(args.get("docker"), args.get("certificates")), _PIDS)
+        limit_pids(edge, at, _PIDS)
         return edge
 
 
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
-    return plan_edge(edge, name, domain, local_images(args.get("images")))
+    return plan_edge(edge, name, domain, local_images(args.get("images")), keeper=args.get("keeper"))
 
 
 def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
     def render(given: Iterable[Any]) -> str:
-        planned = [route if isinstance(route, Route) else _checked(at, route) for at, route in enumerate(given)]
+        planned = [
+            route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
+        ]
         _refuse_conflicts(planned, plan)
         return traefik.routes_file(planned, plan)
 
     return pulumi.Output.from_input(routes).apply(render)
-
-
-def _checked(at: int, written: Any) -> Route:
-    return route_from(load_part(WrittenRoute, written, f"routes[{at}]"))
 
 
 def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:

@@ -1,6 +1,6 @@
 """What every container of ours has in common: no privileges, bounded logs, labels to find it by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -30,8 +30,9 @@ PLACES_LABEL = "pulumi-tts.places"
 def hardened(stack: str, part: str, memory: int, more: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
-    ``stack`` and ``part`` become its labels; a part is `edge`, `files` or `instance`. ``memory`` is its limit in MiB.
-    ``more`` are further labels.
+    ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
+    `socket-proxy`, `files`, `instance`, `weights` or `tidy`. ``memory`` is its limit in MiB. ``more`` are further
+    labels.
     """
     return {
         "memory": memory,
@@ -52,7 +53,7 @@ def labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list
 
 
 def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs`, `models`, `files` or `places`."""
+    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run` or `places`."""
     ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
     return [docker.VolumeLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
 
@@ -63,11 +64,20 @@ def network_labels(stack: str) -> list[docker.NetworkLabelArgs]:
 
 
 def container_options(
-    parent: pulumi.Resource, hooks: pulumi.ResourceHookBinding | None = None
+    parent: pulumi.Resource,
+    hooks: pulumi.ResourceHookBinding | None = None,
+    after: Sequence[pulumi.Input[pulumi.Resource]] = (),
 ) -> pulumi.ResourceOptions:
-    """The Pulumi options of a container: its name is taken until the old one is gone."""
+    """The Pulumi options of a container: its name is taken until the old one is gone.
+
+    It comes ``after`` others, and goes before them.
+    """
     return pulumi.ResourceOptions(
-        parent=parent, delete_before_replace=True, replace_on_changes=REPLACED_ON, hooks=hooks
+        parent=parent,
+        delete_before_replace=True,
+        replace_on_changes=REPLACED_ON,
+        hooks=hooks,
+        depends_on=list(after) or None,
     )
 
 

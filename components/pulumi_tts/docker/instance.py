@@ -18,9 +18,14 @@ from pulumi_tts.docker.hardening import (
 )
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.weights import Weights
 from pulumi_tts.plan.graphics import gpu_health, gpu_settings
 from pulumi_tts.plan.pools import Container, Instance
 
+PROVIDERS_LIMIT = 1200
+"""Seconds after which the provider gives up making a container, whatever `wait_timeout` says."""
+
+_MARGIN = 60
 SEEN_BY_EDGE = 1.0
 """Seconds beyond its health-check interval until the edge acts on what the check found."""
 
@@ -37,6 +42,9 @@ class TtsInstance(pulumi.ComponentResource):
         image: pulumi.Input[str],
         networks: Sequence[pulumi.Input[str]],
         models: pulumi.Input[str] | None,
+        weights: Weights | None,
+        drain: int | None,
+        after: Sequence[pulumi.Resource],
         at: Endpoint,
         away: Elsewhere | None,
         parent: pulumi.Resource,
@@ -46,7 +54,7 @@ class TtsInstance(pulumi.ComponentResource):
         super().__init__("tts:index:TtsInstance", instance.name, None, opts)
         health = container.health
         turns = rolling_updates()
-        turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE)
+        turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE, drain=drain)
         self.container = docker.Container(
             instance.name,
             name=instance.name,
@@ -60,7 +68,12 @@ class TtsInstance(pulumi.ComponentResource):
             user=container.user,
             read_only=container.read_only,
             tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
-            volumes=[*self._outputs(instance, container, stack), *_models(container, models)] or None,
+            volumes=[
+                *self._outputs(instance, container, stack),
+                *_models(container, models),
+                *_weights(container, weights),
+            ]
+            or None,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             ports=_port(instance, container),
             dns=away.resolvers(container.fetches) if away else None,
@@ -72,12 +85,15 @@ class TtsInstance(pulumi.ComponentResource):
                 start_period=duration(health.startup),
             ),
             wait=True,
-            wait_timeout=health.startup + health.retries * (health.interval + health.timeout),
+            wait_timeout=health.longest_start,
             restart="unless-stopped",
             stop_timeout=container.stop_grace,
             destroy_grace_seconds=container.stop_grace,
             **hardened(stack, "instance", container.memory, _found_again_by(instance)),
-            opts=container_options(self, turns.binding),
+            opts=pulumi.ResourceOptions.merge(
+                container_options(self, turns.binding, [*after, *([weights.ready] if weights else [])]),
+                pulumi.ResourceOptions(custom_timeouts=patience(health.longest_start)),
+            ),
         )
         self.container.id.apply(lambda _: turns.registered(instance.name))
         if not (away and away.silent):
@@ -97,10 +113,23 @@ class TtsInstance(pulumi.ComponentResource):
         return [docker.ContainerVolumeArgs(container_path=container.outputs, volume_name=volume.name)]
 
 
+def patience(wait_timeout: int) -> pulumi.CustomTimeouts | None:
+    """How long the provider may take for a container that is waited for; absent where its own limit will do."""
+    if wait_timeout < PROVIDERS_LIMIT - _MARGIN:
+        return None
+    return pulumi.CustomTimeouts(create=f"{wait_timeout + _MARGIN}s")
+
+
 def _models(container: Container, volume: pulumi.Input[str] | None) -> list[docker.ContainerVolumeArgs]:
     if not (volume and container.models):
         return []
     return [docker.ContainerVolumeArgs(container_path=container.models, volume_name=volume)]
+
+
+def _weights(container: Container, weights: Weights | None) -> list[docker.ContainerVolumeArgs]:
+    if not (weights and container.weights):
+        return []
+    return [docker.ContainerVolumeArgs(container_path=container.weights, volume_name=weights.volume, read_only=True)]
 
 
 def _port(instance: Instance, container: Container) -> list[docker.ContainerPortArgs] | None:

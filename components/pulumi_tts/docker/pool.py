@@ -1,6 +1,7 @@
 """A pool of instances on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, NotRequired, TypedDict
 
@@ -9,12 +10,16 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import load_part, load_pool
 from pulumi_tts.config.host import Gpu
+from pulumi_tts.config.hub import Hub
 from pulumi_tts.docker.elsewhere import Elsewhere
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.hardening import HOST_LABEL, volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
-from pulumi_tts.plan import Instance, PoolPlan, Route, base_image, plan_pool_alone
+from pulumi_tts.docker.routes import route_args
+from pulumi_tts.docker.tidy import TtsTidy
+from pulumi_tts.docker.weights import TtsWeights, Weights
+from pulumi_tts.plan import Instance, PoolPlan, base_image, plan_fill, plan_pool_alone, plan_tidy
 from pulumi_tts.plan.names import on_host
 
 
@@ -24,7 +29,8 @@ class TtsPoolArgs(TypedDict):
     network: pulumi.Input[str]
     """The Docker network that the instances join; the edge must be on it too."""
     outside: NotRequired[pulumi.Input[str]]
-    """A network with a way out, which the instances of an engine that fetches models join as well."""
+    """A network with a way out, which the instances of an engine that fetches models join as well, and what fetches
+    weights into a volume. Default for the latter: Docker's own."""
     pool: NotRequired[dict[str, Any]]
     """The pool as under `pools:` in docs/config.yaml; `name` is optional."""
     domain: NotRequired[str]
@@ -33,13 +39,18 @@ class TtsPoolArgs(TypedDict):
     """`registry` or `local`: what engines of our own are built on. Default: registry."""
     docker: NotRequired[str]
     """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
-    certificates: NotRequired[str]
+    certificates: NotRequired[str | None]
     """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     gpus: NotRequired[list[dict[str, Any]]]
     """The host's cards, as under `hosts: gpus:` in docs/config.yaml, for an engine that takes `vram`. Pools made one by
     one do not see each other on them: give each its own cards, or make a SpeechStack. Default: none."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the pool's resource name."""
+    weights: NotRequired[Any]
+    """In Python only: the TtsWeights that SpeechStack's pools share, by host; None is the edge's. Default: the pool's
+    own."""
+    after: NotRequired[Any]
+    """In Python only: an EnvoyGuard that is there before the instances are, and goes after them."""
     plan: NotRequired[Any]
     """In Python only: a PoolPlan, where SpeechStack has planned all pools together; `pool` is then not read."""
     elsewhere: NotRequired[Any]
@@ -60,21 +71,53 @@ class TtsPool(pulumi.ComponentResource):
     """The instances' addresses on the network, as `http://host:port`."""
     routes: pulumi.Output[list[Any]]
     """The pool's routes, as TraefikEdge takes them."""
+    guarded: pulumi.Output[dict[str, Any]]
+    """The pool as EnvoyGuard takes it; empty with `guard: none`."""
 
     def __init__(self, name: str, args: TtsPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan: PoolPlan = args["plan"] if "plan" in args else _planned(name, args)
         super().__init__("tts:index:TtsPool", name, None, opts)
         stack = args.get("stack", name)
         shared = cache(lambda host: self._shared(name, plan, args, host))
-        self.containers = [
-            self._instance(instance, plan, stack, shared(instance.host if instance.published else None)).container
+        after = [args["after"]] if "after" in args else []
+        instances = [
+            self._instance(instance, plan, stack, after, shared(instance.host if instance.published else None))
             for instance in plan.instances
         ]
+        self.containers = [instance.container for instance in instances]
+        if "plan" not in args:
+            for tidy in plan_tidy(name, [plan], local_images(args.get("images"))):
+                here = pulumi.ResourceOptions(parent=self)
+                TtsTidy(tidy, stack=stack, at=_at(args), away=None, after=instances, opts=here)
         self.upstreams = pulumi.Output.from_input([instance.upstream for instance in plan.instances])
-        self.routes = pulumi.Output.from_input([_route_args(route) for route in plan.routes])
-        self.register_outputs({"upstreams": self.upstreams, "routes": self.routes})
+        self.routes = pulumi.Output.from_input([route_args(route) for route in plan.routes])
+        self.guarded = pulumi.Output.from_input(_guarded(plan))
+        self.register_outputs({"upstreams": self.upstreams, "routes": self.routes, "guarded": self.guarded})
 
-    def _instance(self, instance: Instance, plan: PoolPlan, stack: str, shared: "_Shared") -> TtsInstance:
+    def _weights(self, name: str, plan: PoolPlan, args: TtsPoolArgs, host: str | None) -> Weights | None:
+        """The weights that the instances on a host read: the stack's, else a volume of the pool's own."""
+        if not plan.weights:
+            return None
+        if "weights" in args:
+            here: TtsWeights = args["weights"][host]
+            return here.of(plan.weights)
+        fill = plan_fill(Hub(), local_images(args.get("images")))
+        stack, outside = args.get("stack", name), args.get("outside")
+        alone = TtsWeights(
+            f"{name}-weights",
+            fill,
+            stack=stack,
+            outside=outside,
+            token=None,
+            at=_at(args),
+            away=None,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return alone.of(plan.weights)
+
+    def _instance(
+        self, instance: Instance, plan: PoolPlan, stack: str, after: Sequence[pulumi.Resource], shared: "_Shared"
+    ) -> TtsInstance:
         return TtsInstance(
             instance,
             plan.container,
@@ -82,6 +125,9 @@ class TtsPool(pulumi.ComponentResource):
             image=shared.image,
             networks=shared.networks,
             models=shared.models,
+            weights=shared.weights,
+            drain=plan.guard.drain if plan.guard else None,
+            after=after,
             at=shared.at,
             away=shared.away,
             parent=self,
@@ -90,13 +136,14 @@ class TtsPool(pulumi.ComponentResource):
     def _shared(self, name: str, plan: PoolPlan, args: TtsPoolArgs, host: str | None) -> "_Shared":
         """What the instances on a host share; ``host`` is absent for the edge's own."""
         stack, fetches = args.get("stack", name), plan.container.fetches
+        weights = self._weights(name, plan, args, host)
         if host is None:
             image = image_on_host(f"{name}-image", plan.image, self)
             networks = [args["network"], *([args["outside"]] if fetches and "outside" in args else [])]
-            return _Shared(image, networks, self._models(plan, stack), _at(args), None)
+            return _Shared(image, networks, self._models(plan, stack), weights, _at(args), None)
         away: Elsewhere = args["elsewhere"][host]
         image = image_on_host(on_host(f"{name}-image", host), plan.image, self, away.options())
-        return _Shared(image, away.network(fetches), self._models(plan, stack, away), away.at, away)
+        return _Shared(image, away.network(fetches), self._models(plan, stack, away), weights, away.at, away)
 
     def _models(self, plan: PoolPlan, stack: str, away: Elsewhere | None = None) -> pulumi.Output[str] | None:
         if not plan.models_volume:
@@ -121,6 +168,7 @@ class _Shared:
     image: pulumi.Output[str]
     networks: list[pulumi.Input[str]]
     models: pulumi.Output[str] | None
+    weights: Weights | None
     at: Endpoint
     away: Elsewhere | None
     """The host, if it is not the edge's."""
@@ -139,17 +187,11 @@ def _planned(name: str, args: TtsPoolArgs) -> PoolPlan:
     return plan_pool_alone(pool, gpus, name, domain=domain, base=base)
 
 
-def _route_args(route: Route) -> dict[str, Any]:
-    check = route.health
-    health = {"path": check.path, "interval": f"{check.interval}s", "timeout": f"{check.timeout}s"} if check else None
+def _guarded(plan: PoolPlan) -> dict[str, Any]:
+    if not plan.guard:
+        return {}
     return {
-        "name": route.name,
-        "host": route.host,
-        "upstreams": list(route.upstreams),
-        "path": route.prefix,
-        "strip": route.strip,
-        "service": route.service,
-        "kind": route.kind.value,
-        "headers": dict(route.headers),
-        **({"health": health} if health else {}),
+        "guard": asdict(plan.guard),
+        "shared": [route_args(route) for route in plan.shared_routes],
+        "own": [route_args(route) for route in plan.instance_routes],
     }

@@ -3,6 +3,9 @@
 The engine would replace all at once. Every deletion in a pool waits here for the pool's one permit, which comes back
 when the replacement is healthy. A first `up` deletes nothing, so it starts all instances in parallel. If a
 replacement fails, the permit comes back with the news, and the instances still waiting stay as they are.
+
+Who holds the permit is drained before it goes: the guard sends it nothing new, and what it works on is finished. Its
+replacement hands the permit on when the guard counts it healthy.
 """
 
 import asyncio
@@ -10,6 +13,8 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import pulumi
+
+from pulumi_tts.docker.rotation import Keepers, NotBackError, Rotation
 
 ABANDONED_AFTER = 60.0
 """Seconds after which a replacement that was not begun is taken for one that the engine gave up."""
@@ -25,11 +30,14 @@ class Hooked(Protocol):
 class OneAtATime:
     """The permit of one pool."""
 
-    def __init__(self) -> None:
+    def __init__(self, rotation: Rotation) -> None:
         self.settle = 0.0
-        """Seconds that a new instance serves before the next one goes: until the edge has seen that it is back."""
+        """Seconds that a new instance serves before the next one goes, where no guard says that it is back."""
+        self.drain = 60
+        """Seconds that an instance which is to go may finish its requests; of a pool that is gone, the default."""
         self.expected: set[str] = set()
         """The instances whose registration the engine has not answered: one that is deleted now is replaced."""
+        self._rotation = rotation
         self._permit = asyncio.Lock()
         self._holder: str | None = None
         self._next_from = 0.0
@@ -38,16 +46,24 @@ class OneAtATime:
         self._watching: asyncio.TimerHandle | None = None
 
     async def before_delete(self, name: str) -> None:
-        """Waits for the permit; raises RuntimeError if a replacement failed meanwhile."""
+        """Waits for the permit, and until the instance is idle.
+
+        Raises RuntimeError if a replacement failed meanwhile.
+        """
         await self._permit.acquire()
         if self._failed:
             self._permit.release()
             raise RuntimeError(
-                f"{name} was not touched: {self._failed} did not come up after its replacement. "
+                f"{name} was not touched: {self._failed}. "
                 "Mend the image, command or environment and run `pulumi up` again."
             )
         await asyncio.sleep(self._next_from - asyncio.get_running_loop().time())
         self._holder = name
+        try:
+            await self._rotation.drain(name, self.drain)
+        except BaseException:
+            self._release()
+            raise
 
     def after_delete(self, name: str) -> None:
         """Keeps the permit for the creation that follows; gives it back where none does."""
@@ -64,18 +80,28 @@ class OneAtATime:
         if self._holder == name and self._watching:
             self._watching.cancel()
 
-    def after_create(self, name: str) -> None:
-        """The new instance is healthy: once the edge has seen that, the next one may go."""
+    async def after_create(self, name: str) -> None:
+        """The new instance is healthy: once the guard, or else the edge, has seen that, the next one may go."""
+        try:
+            seen = await self._rotation.restore(name)
+        except NotBackError as error:
+            self._fail(f"{name} came up after its replacement and gets no requests: {error}")
+        else:
+            if self._holder == name and not seen:
+                self._next_from = asyncio.get_running_loop().time() + self.settle
         if self._holder == name:
-            self._next_from = asyncio.get_running_loop().time() + self.settle
             self._release()
 
-    def on_error(self, name: str) -> None:
+    async def on_error(self, name: str) -> None:
         """A replacement failed: the others are left alone. A first creation that fails holds nobody up."""
         if name in self._deleted or self._holder == name:
-            self._failed = self._failed or name
+            self._fail(f"{name} did not come up after its replacement")
+        await self._rotation.give_up(name)
         if self._holder == name:
             self._release()
+
+    def _fail(self, reason: str) -> None:
+        self._failed = self._failed or reason
 
     def _release(self) -> None:
         self._holder = None
@@ -83,13 +109,14 @@ class OneAtATime:
 
 
 class RollingUpdates:
-    """The permits of all pools of a program, and the hooks that ask for them.
+    """The permits of all pools of a program, the keepers of its guards, and the hooks that ask for both.
 
     The hooks' names are in the state of every container, and the engine wants a hook of that name before it deletes
     one: so they are the same for every pool, and a pool that is gone from the config can still be deleted.
     """
 
     def __init__(self) -> None:
+        self.keepers = Keepers()
         self._pools: dict[str, OneAtATime] = {}
         self.binding = pulumi.ResourceHookBinding(
             before_create=[pulumi.ResourceHook("tts-before-create", self._before_create)],
@@ -99,10 +126,11 @@ class RollingUpdates:
             on_error=[pulumi.ErrorHook("tts-on-error", self._on_error)],
         )
 
-    def expect(self, instance: str, settle: float) -> None:
-        """Announces an instance of the plan, before it is registered."""
+    def expect(self, instance: str, settle: float, drain: int | None) -> None:
+        """Announces an instance of the plan, before it is registered; ``drain`` is what its guard says."""
         turns = self._turns(instance)
         turns.settle = settle
+        turns.drain = drain or turns.drain
         turns.expected.add(instance)
 
     def registered(self, instance: str) -> None:
@@ -111,7 +139,7 @@ class RollingUpdates:
 
     def _turns(self, instance: str) -> OneAtATime:
         # An instance is called after its pool and its number (plan/names.py), also one that is no longer planned.
-        return self._pools.setdefault(instance.rpartition("-")[0], OneAtATime())
+        return self._pools.setdefault(instance.rpartition("-")[0], OneAtATime(self.keepers))
 
     async def _before_delete(self, args: Hooked) -> None:
         await self._turns(args.name).before_delete(args.name)
@@ -122,11 +150,11 @@ class RollingUpdates:
     def _before_create(self, args: Hooked) -> None:
         self._turns(args.name).before_create(args.name)
 
-    def _after_create(self, args: Hooked) -> None:
-        self._turns(args.name).after_create(args.name)
+    async def _after_create(self, args: Hooked) -> None:
+        await self._turns(args.name).after_create(args.name)
 
-    def _on_error(self, args: Hooked) -> bool:
-        self._turns(args.name).on_error(args.name)
+    async def _on_error(self, args: Hooked) -> bool:
+        await self._turns(args.name).on_error(args.name)
         return False  # the engine is not asked to try again
 
 

@@ -1,6 +1,7 @@
 """A whole speech service on its Docker hosts, from one config."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NotRequired, TypedDict
 
@@ -10,13 +11,17 @@ import pulumi_docker as docker
 from pulumi_tts.config import ConfigError, Problem, Stack, load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.elsewhere import Elsewhere, elsewhere, provider, remember
-from pulumi_tts.docker.endpoint import endpoint
+from pulumi_tts.docker.endpoint import Endpoint, endpoint
+from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.docker.survey import Reached, reach, remembered, survey
+from pulumi_tts.docker.tidy import TtsTidy
+from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
+from pulumi_tts.plan.admission import admission
 from pulumi_tts.render.placement import left_behind_text, placement_table, silent_text
 
 
@@ -45,70 +50,31 @@ class SpeechStack(pulumi.ComponentResource):
     pools: pulumi.Output[dict[str, Any]]
     """Each pool by name: its `url`, its `instances` (a list of URLs), its `engine`, and their `hosts`."""
     dashboard: pulumi.Output[dict[str, Any]]
-    """The dashboard's `url`, `user` and `password`; empty without one."""
+    """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
+    discovery: pulumi.Output[dict[str, Any]]
+    """What containers of others need to be admitted: the `network` that they join, and their `labels`; empty where
+    they are not looked for."""
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        config = load_stack(args["config"])
-        local = uses_local_images(config)
-        reached = reach(config, name) if args.get("preflight", True) else None
-        found = survey(config, name, reached) if reached else Survey()
-        plan = plan_stack(config, name, local, found)
         secrets = args.get("secrets", {})
-        _refuse_missing(config, secrets)
-        if reached:
-            check_hosts(config, plan, reached, found, local_images=local)
+        plan, reached = _planned(name, args, secrets)
         super().__init__("tts:index:SpeechStack", name, None, opts)
         # Also for the instances of pools that are gone from the config.
         rolling_updates()
-        if table := placement_table(plan.placement):
-            pulumi.log.info(table, self)
-        for left in plan.left_behind:
-            pulumi.log.warn(left_behind_text(left), self)
-
-        edge_host = plan.edge_host
-        at = endpoint(edge_host.docker, edge_host.certificates)
-        host = provider(f"{name}-host", at, self)
+        self._say(plan)
+        here = self._edge_host(plan)
         others = {other.name: elsewhere(plan, other, self) for other in plan.other_hosts}
         if others:
-            before = remembered(reached.answering[edge_host.name], name) if reached else {}
-            remember(plan, before, host, self)
-        on_host = pulumi.ResourceOptions(parent=self, providers={"docker": host})
-        # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
-        # their models by themselves have a second network, and this protection not.
-        network = docker.Network(
-            f"{name}-network",
-            name=f"{name}-network",
-            internal=True,
-            labels=network_labels(name),
-            opts=pulumi.ResourceOptions(parent=self, provider=host),
-        )
-        edge_args: TraefikEdgeArgs = {
-            "plan": plan.edge,
-            "routes": list(plan.routes),
-            "network": network.name,
-            "stack": name,
-            "docker": at.url,
-        }
-        if at.certificates:
-            edge_args["certificates"] = at.certificates
-        if plan.edge.dashboard and plan.edge.dashboard.password_key:
-            edge_args["password"] = secrets[plan.edge.dashboard.password_key]
-        edge = TraefikEdge(plan.edge.name, edge_args, on_host)
-        outside = self._outside(name, host) if edge_host.fetches else None
-        pools = []
-        for pool in plan.pools:
-            pool_args: TtsPoolArgs = {
-                "plan": pool,
-                "network": network.name,
-                "stack": name,
-                "elsewhere": others,
-                "docker": at.url,
-            }
-            if outside:
-                pool_args["outside"] = outside
-            if at.certificates:
-                pool_args["certificates"] = at.certificates
-            pools.append(TtsPool(pool.resource_name, pool_args, on_host))
+            before = remembered(reached.answering[plan.edge_host.name], name) if reached else {}
+            remember(plan, before, here.provider, self)
+        guard = self._guard(plan, here)
+        edge = self._edge(plan, here, guard, secrets)
+        weights = self._weights(plan, here, others, secrets)
+        pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights) for pool in plan.pools]
+        for tidy in plan.tidy:
+            away = others.get(tidy.host)
+            where = self._options(away, here)
+            TtsTidy(tidy, stack=name, at=away.at if away else here.at, away=away, after=pools, opts=where)
         if reached and reached.silent:
             made = [edge.container, *chain.from_iterable(pool.containers for pool in pools)]
             self._fail_in_the_end(reached, plan, others, made)
@@ -116,14 +82,144 @@ class SpeechStack(pulumi.ComponentResource):
         self.edge_url = edge.url
         self.pools = pulumi.Output.from_input({pool.name: _summary(pool, plan) for pool in plan.pools})
         self.dashboard = pulumi.Output.from_input(
-            {"url": edge.dashboard_url, "user": edge.dashboard_user, "password": edge.dashboard_password}
+            {
+                "url": edge.dashboard_url,
+                "keeper": plan.edge.dashboard.keeper_url,
+                "user": edge.dashboard_user,
+                "password": edge.dashboard_password,
+            }
             if plan.edge.dashboard
             else {}
         )
-        self.register_outputs({"edge_url": self.edge_url, "pools": self.pools, "dashboard": self.dashboard})
+        self.discovery = pulumi.Output.from_input(
+            {"network": edge.admitted_network, "labels": admission(name)} if plan.edge.discovery else {}
+        )
+        self.register_outputs(
+            {
+                "edge_url": self.edge_url,
+                "pools": self.pools,
+                "dashboard": self.dashboard,
+                "discovery": self.discovery,
+            }
+        )
+
+    def _say(self, plan: StackPlan) -> None:
+        if table := placement_table(plan.placement):
+            pulumi.log.info(table, self)
+        for left in plan.left_behind:
+            pulumi.log.warn(left_behind_text(left), self)
+
+    def _edge_host(self, plan: StackPlan) -> "_EdgeHost":
+        at = endpoint(plan.edge_host.docker, plan.edge_host.certificates)
+        host = provider(f"{plan.name}-host", at, self)
+        # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
+        # their models by themselves have a second network, and this protection not.
+        network = self._network(f"{plan.name}-network", plan, host, internal=True)
+        outside = self._network(f"{plan.name}-outside", plan, host) if plan.edge_host.fetches else None
+        return _EdgeHost(at, host, pulumi.ResourceOptions(parent=self, providers={"docker": host}), network, outside)
+
+    def _network(
+        self, name: str, plan: StackPlan, host: docker.Provider, internal: bool | None = None
+    ) -> pulumi.Output[str]:
+        network = docker.Network(
+            name,
+            name=name,
+            internal=internal,
+            labels=network_labels(plan.name),
+            opts=pulumi.ResourceOptions(parent=self, provider=host),
+        )
+        return network.name
+
+    def _guard(self, plan: StackPlan, here: "_EdgeHost") -> EnvoyGuard | None:
+        if not plan.guard:
+            return None
+        args: EnvoyGuardArgs = {
+            "plan": plan.guard,
+            "network": here.network,
+            "stack": plan.name,
+            "docker": here.at.url,
+            "certificates": here.at.certificates,
+        }
+        if any(host.instances for host in plan.other_hosts):
+            # Where the edge reaches them by its public network.
+            args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
+        return EnvoyGuard(plan.guard.name, args, here.options)
+
+    def _edge(
+        self, plan: StackPlan, here: "_EdgeHost", guard: EnvoyGuard | None, secrets: Mapping[str, pulumi.Input[str]]
+    ) -> TraefikEdge:
+        args: TraefikEdgeArgs = {
+            "plan": plan.edge,
+            "routes": list(plan.routes),
+            "network": here.network,
+            "stack": plan.name,
+            "docker": here.at.url,
+            "certificates": here.at.certificates,
+        }
+        if plan.edge.dashboard and plan.edge.dashboard.password_key:
+            args["password"] = secrets[plan.edge.dashboard.password_key]
+        if guard:
+            args["after"] = guard
+        return TraefikEdge(plan.edge.name, args, here.options)
+
+    def _weights(
+        self,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        others: Mapping[str, Elsewhere],
+        secrets: Mapping[str, pulumi.Input[str]],
+    ) -> dict[str | None, TtsWeights]:
+        """What fetches weights, by host; None is the edge's."""
+        token = secrets[plan.fill.token_key] if plan.fill.token_key else None
+        found: dict[str | None, TtsWeights] = {}
+        for host in (host for host in plan.hosts if host.fills):
+            away = others.get(host.name)
+            found[away.name if away else None] = TtsWeights(
+                f"{plan.name}-weights",
+                plan.fill,
+                stack=plan.name,
+                outside=away.outside if away else here.outside,
+                token=token,
+                at=away.at if away else here.at,
+                away=away,
+                opts=self._options(away, here),
+            )
+        return found
+
+    def _pool(
+        self,
+        pool: PoolPlan,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        others: Mapping[str, Elsewhere],
+        *,
+        guard: EnvoyGuard | None,
+        weights: Mapping[str | None, TtsWeights],
+    ) -> TtsPool:
+        args: TtsPoolArgs = {
+            "plan": pool,
+            "network": here.network,
+            "stack": plan.name,
+            "elsewhere": others,
+            "weights": weights,
+            "docker": here.at.url,
+            "certificates": here.at.certificates,
+        }
+        if here.outside:
+            args["outside"] = here.outside
+        if guard and pool.guard:
+            # So that a pool's first instances find it, and its last ones are drained.
+            args["after"] = guard
+        return TtsPool(pool.resource_name, args, here.options)
+
+    def _options(self, away: Elsewhere | None, here: "_EdgeHost") -> pulumi.ResourceOptions:
+        """The options of what is made on a host."""
+        return (
+            pulumi.ResourceOptions.merge(away.options(), pulumi.ResourceOptions(parent=self)) if away else here.options
+        )
 
     def _fail_in_the_end(
-        self, reached: Reached, plan: StackPlan, others: dict[str, Elsewhere], made: Sequence[docker.Container]
+        self, reached: Reached, plan: StackPlan, others: Mapping[str, Elsewhere], made: Sequence[docker.Container]
     ) -> None:
         """Names the hosts that do not answer: at once, and as the deployment's failure when all else is done."""
         silent = [(other, _told(reached.silent[other.name])) for other in plan.other_hosts if other.silent]
@@ -139,18 +235,36 @@ class SpeechStack(pulumi.ComponentResource):
         done = pulumi.Output.all(*(container.id for container in made))
         pulumi.Output.all(urns, done).apply(lambda both: fail(both[0]))
 
-    def _outside(self, name: str, host: docker.Provider) -> pulumi.Output[str]:
-        """The network that engines which fetch models join as well."""
-        network = docker.Network(
-            f"{name}-outside",
-            name=f"{name}-outside",
-            labels=network_labels(name),
-            opts=pulumi.ResourceOptions(parent=self, provider=host),
-        )
-        return network.name
+
+@dataclass(frozen=True, slots=True)
+class _EdgeHost:
+    """What is made on the host that has the edge, and by what."""
+
+    at: Endpoint
+    provider: docker.Provider
+    options: pulumi.ResourceOptions
+    network: pulumi.Output[str]
+    """Without a way out."""
+    outside: pulumi.Output[str] | None
+    """With one; absent where nothing is fetched here."""
 
 
-def _refuse_missing(config: Stack, secrets: dict[str, pulumi.Input[str]]) -> None:
+def _planned(
+    name: str, args: SpeechStackArgs, secrets: Mapping[str, pulumi.Input[str]]
+) -> tuple[StackPlan, Reached | None]:
+    """The plan, once nothing is known that speaks against it; and the hosts, if they were asked."""
+    config = load_stack(args["config"])
+    local = uses_local_images(config)
+    reached = reach(config, name) if args.get("preflight", True) else None
+    found = survey(config, name, reached) if reached else Survey()
+    plan = plan_stack(config, name, local, found)
+    _refuse_missing(config, secrets)
+    if reached:
+        check_hosts(config, plan, reached, found, local_images=local)
+    return plan, reached
+
+
+def _refuse_missing(config: Stack, secrets: Mapping[str, pulumi.Input[str]]) -> None:
     missing = [
         Problem(path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}")
         for path, key in config.secret_references

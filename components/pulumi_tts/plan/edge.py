@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 from pulumi_tts.config.checks import filled
 from pulumi_tts.config.edge import Edge
-from pulumi_tts.plan.images import Image, edge_image
+from pulumi_tts.plan.images import Image, edge_image, envoy_image
+from pulumi_tts.plan.names import admitted_network, discovery_name
 from pulumi_tts.plan.routes import Kind, Route, http_url
+
+KEEPER_PATH = "/keeper"
+"""Where the keeper's page is on the dashboard's host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +23,35 @@ class DashboardPlan:
     user: str
     password_key: str | None
     """The config key of a password given by the user; absent for a generated one."""
+    keeper: str | None
+    """Where the edge reaches a keeper's page, which is behind the same login; absent without one."""
 
     @property
     def url(self) -> str:
         """Where a person finds it."""
         return f"{http_url(self.host, self.port)}/dashboard/"
+
+    @property
+    def keeper_url(self) -> str:
+        """Where a person finds the keeper's page; empty without a keeper."""
+        return f"{http_url(self.host, self.port)}{KEEPER_PATH}/" if self.keeper else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryPlan:
+    """What finds containers of others by their labels, and passes on to them what the edge has no route for."""
+
+    name: str
+    """Its container's."""
+    network: str
+    """The network on which it reaches them, and which they join."""
+    domain: str
+    """What a container's name is put before, where no label says under which host name it is to be found."""
+    reserved: str | None
+    """A host name that is never theirs: the dashboard's, where it has a port of its own."""
+    proxy_image: Image
+    memory: int
+    """In MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +64,7 @@ class EdgePlan:
     port: int
     domain: str
     dashboard: DashboardPlan | None
+    discovery: DiscoveryPlan | None
     headers: tuple[tuple[str, str], ...]
     compress: bool
     drain: int
@@ -52,15 +81,16 @@ def dashboard_route(dashboard: DashboardPlan) -> Route:
     return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
 
 
-def plan_edge(edge: Edge, name: str, domain: str, local_images: bool) -> EdgePlan:
-    """What follows from the edge's config; ``name`` is its container's."""
+def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None) -> EdgePlan:
+    """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers."""
     return EdgePlan(
         name=name,
         image=edge_image(local_images),
         bind=edge.bind,
         port=edge.port,
         domain=domain,
-        dashboard=_dashboard(edge, domain),
+        dashboard=_dashboard(edge, domain, keeper),
+        discovery=_discovery(edge, name, domain, local_images),
         headers=tuple(sorted(edge.headers.items())),
         compress=edge.compress,
         drain=edge.drain,
@@ -68,7 +98,7 @@ def plan_edge(edge: Edge, name: str, domain: str, local_images: bool) -> EdgePla
     )
 
 
-def _dashboard(edge: Edge, domain: str) -> DashboardPlan | None:
+def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | None:
     dashboard = edge.dashboard
     if not dashboard.enabled:
         return None
@@ -78,4 +108,19 @@ def _dashboard(edge: Edge, domain: str) -> DashboardPlan | None:
         own_port=dashboard.port is not None,
         user=dashboard.user,
         password_key=dashboard.password.secret if dashboard.password else None,
+        keeper=keeper,
+    )
+
+
+def _discovery(edge: Edge, name: str, domain: str, local_images: bool) -> DiscoveryPlan | None:
+    if not edge.discovery.enabled:
+        return None
+    own_port = edge.dashboard.enabled and edge.dashboard.port is not None
+    return DiscoveryPlan(
+        name=discovery_name(name),
+        network=admitted_network(name),
+        domain=domain,
+        reserved=filled(edge.dashboard.host, domain) if own_port else None,
+        proxy_image=envoy_image(local_images),
+        memory=edge.discovery.memory,
     )

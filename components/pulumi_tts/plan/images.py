@@ -12,7 +12,13 @@ from pulumi_tts.config.problems import ConfigError, Problem, shown
 from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
-_FOLDERS = {"voice": ("voice",), "studio": ("voice", "studio")}
+_FOLDERS: dict[str, tuple[str, ...]] = {
+    "voice": ("voice",),
+    "studio": ("voice", "studio"),
+    "fill": ("fill",),
+    "tidy": ("tidy",),
+    "keeper": ("keeper", *(f"voice/{file}.py" for file in ("__init__", "environment", "healthcheck", "logs"))),
+}
 """What each image from `services/` consists of, below that context; any other consists of its whole context."""
 
 
@@ -64,10 +70,23 @@ def refuse_registries(pools: Sequence[Pool]) -> None:
 
 def edge_image(local: bool) -> Image:
     """Traefik's image: the official one, or its official binary on the local base."""
-    known = versions.images()
+    return _official("traefik", versions.images().traefik, local)
+
+
+def envoy_image(local: bool) -> Image:
+    """Envoy's image, of the guard and of what stands before Docker's socket: the official one, or its binary."""
+    return _official("envoy", versions.images().envoy, local)
+
+
+def _official(name: str, reference: str, local: bool) -> Image:
     if not local:
-        return Image(known.traefik)
-    return _built("traefik", contexts() / "images" / "traefik", "Dockerfile", known.local_base)
+        return Image(reference)
+    return _built(name, contexts() / "images" / name, "Dockerfile", versions.images().local_base)
+
+
+def own_image(name: str, local: bool) -> Image:
+    """The image of a program of ours that is no engine, from `services/`."""
+    return _built(name, contexts() / "services", f"{name}/Dockerfile", base_image(local))
 
 
 def base_image(local: bool) -> str:
@@ -101,9 +120,10 @@ def _built(
 
 
 @cache
-def _fingerprint(context: Path, folders: tuple[str, ...], told: str) -> str:
+def _fingerprint(context: Path, parts: tuple[str, ...], told: str) -> str:
     digest = hashlib.sha256(told.encode())
-    sources = {path for folder in folders for path in (context / folder).rglob("*")} | {context / ".dockerignore"}
+    named = [context / name for name in (*parts, ".dockerignore")]
+    sources = {path for each in named for path in ([each] if each.is_file() else each.rglob("*"))}
     for path in sorted(sources):
         relative = path.relative_to(context)
         if path.is_file() and not _NOT_PART_OF_THE_IMAGE & set(relative.parts):

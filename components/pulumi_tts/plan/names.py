@@ -16,6 +16,16 @@ def models_volume(pool: str) -> str:
     return f"{pool}-models"
 
 
+def weights_volume(stack: str, weights: str) -> str:
+    """The volume of weights that a stack's instances share on a host."""
+    return f"{stack}-weights-{weights}"
+
+
+def tidy_name(stack: str, host: str, user: str) -> str:
+    """The container that keeps the outputs of a user's engines within their limits."""
+    return f"{stack}-tidy-{host}-{user.partition(':')[0]}"
+
+
 def on_host(name: str, host: str) -> str:
     """The same thing on a host other than the edge's, where each has its own: `tts-dev-network-gpu-2`."""
     return f"{name}-{host}"
@@ -31,6 +41,31 @@ def edge_name(stack: str) -> str:
     return f"{stack}-edge"
 
 
+def guard_name(stack: str) -> str:
+    """The guard's container."""
+    return f"{stack}-guard"
+
+
+def keeper_name(stack: str) -> str:
+    """The keeper's container."""
+    return f"{stack}-keeper"
+
+
 def pool_name(stack: str, pool: str) -> str:
     """What a pool's resources are called in a stack."""
     return f"{stack}-{pool}"
+
+
+def discovery_name(edge: str) -> str:
+    """What watches for containers that ask to be admitted to an edge."""
+    return f"{edge}-discovery"
+
+
+def admitted_network(edge: str) -> str:
+    """The network that containers join which ask to be admitted to an edge."""
+    return f"{edge}-admitted"
+
+
+def socket_proxy_name(client: str) -> str:
+    """The proxy through which its client, or a stack's keeper, asks Docker."""
+    return f"{client}-socket-proxy"

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.guard import GuardedInstance, PoolGuardPlan, plan_pool_guard
 from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.ports import Published
-from pulumi_tts.plan.routes import Route, instance_routes, shared_routes
+from pulumi_tts.plan.routes import HTTP_PORT, Route, instance_routes, shared_routes
+from pulumi_tts.plan.weights import FilledWeights, filled_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Container:
     health: Health
     outputs: str | None
     models: str | None
+    weights: str | None
+    """Where the weights' volume is mounted, read-only."""
     fetches: bool
     """Whether it has a way out to the internet."""
     user: str
@@ -65,6 +71,11 @@ class PoolPlan:
     instances: tuple[Instance, ...]
     shared_routes: tuple[Route, ...]
     instance_routes: tuple[Route, ...]
+    outputs_limit: OutputsLimit | None
+    weights: FilledWeights | None
+    """What is fetched into a volume before the instances start."""
+    guard: PoolGuardPlan | None = None
+    """What the guard does for the pool; absent where the edge balances its instances itself."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -108,6 +119,9 @@ def plan_pool(
         instances=instances,
         shared_routes=tuple(shared_routes(pool, profile, domain, upstreams)),
         instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
+        outputs_limit=pool.outputs_limit,
+        weights=filled_weights(profile),
+        guard=plan_pool_guard(pool, resource_name, [_guarded(instance) for instance in instances]),
     )
 
 
@@ -123,14 +137,20 @@ def _instance(name: str, number: int, profile: Profile, place: Place, published:
     )
 
 
+def _guarded(instance: Instance) -> GuardedInstance:
+    reached = urlsplit(instance.upstream)
+    return GuardedInstance(instance.name, str(reached.hostname), reached.port or HTTP_PORT, instance.host)
+
+
 def _container(pool: Pool, profile: Profile) -> Container:
     return Container(
         port=profile.port,
         command=_command(profile),
-        environment=tuple(sorted((_base_path(pool, profile) | profile.environment).items())),
+        environment=tuple(sorted((_base_path(pool, profile) | _slots(profile) | profile.environment).items())),
         health=profile.health,
         outputs=profile.outputs,
         models=profile.models,
+        weights=profile.weights.directory if profile.weights else None,
         fetches=profile.fetches,
         user=profile.user,
         read_only=profile.read_only,
@@ -146,13 +166,23 @@ def _command(profile: Profile) -> tuple[str, ...] | None:
     weights = profile.weights
     if not profile.command or not weights:
         return tuple(profile.command) if profile.command else None
-    known = {"{repository}": weights.repository or "", "{revision}": weights.revision or ""}
+    known = {
+        "{repository}": weights.repository or "",
+        "{revision}": weights.revision or "",
+        "{directory}": weights.directory or "",
+    }
     return tuple(known.get(word, word) for word in profile.command)
 
 
 def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:
     """The variable that tells a UI the prefix which the edge strips."""
-    prefix = pool.routes.path
-    if profile.base_path_variable and pool.routes.strip and prefix and prefix != "/":
-        return {profile.base_path_variable: prefix}
+    if profile.base_path_variable and pool.told_prefix:
+        return {profile.base_path_variable: pool.told_prefix}
+    return {}
+
+
+def _slots(profile: Profile) -> dict[str, str]:
+    """The variable that tells an engine how many requests it works on at once."""
+    if profile.slots_variable and profile.counted_slots:
+        return {profile.slots_variable: str(profile.counted_slots)}
     return {}

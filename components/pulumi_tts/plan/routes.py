@@ -51,6 +51,8 @@ class Route:
     """Absent where there is no other upstream to choose."""
     headers: tuple[tuple[str, str], ...]
     """Headers added to every answer."""
+    request_headers: tuple[tuple[str, str], ...] = ()
+    """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
     @property
     def sticky(self) -> bool:
@@ -142,6 +144,7 @@ def route_from(written: WrittenRoute) -> Route:
         kind=written.kind,
         health=_check(written.health) if written.health and several else None,
         headers=tuple(sorted(written.headers.items())),
+        request_headers=tuple(sorted(written.request_headers.items())),
     )
 
 

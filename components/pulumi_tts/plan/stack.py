@@ -12,13 +12,17 @@ from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
-from pulumi_tts.plan.names import edge_name, instance_name, pool_name
+from pulumi_tts.plan.keeper import plan_keeper
+from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
 from pulumi_tts.plan.ports import published_ports
 from pulumi_tts.plan.routes import Route
 from pulumi_tts.plan.survey import Survey
+from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
+from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
 
@@ -37,7 +41,9 @@ class HostPlan:
     instances: tuple[str, ...]
     """The containers of the instances that run here."""
     fetches: bool
-    """Whether any of their engines fetches models by itself, and so needs a way out."""
+    """Whether anything is fetched here, by engines themselves or for them, and so needs a way out."""
+    fills: bool
+    """Whether any weights are fetched into a volume here."""
     confines: bool
     """Whether any of them needs none."""
 
@@ -65,11 +71,22 @@ class StackPlan:
     pools: tuple[PoolPlan, ...]
     placement: Placement
     left_behind: tuple[LeftBehind, ...]
+    fill: FillPlan
+    """What fetches weights, where pools have any to be fetched."""
+    tidy: tuple[TidyPlan, ...]
+    """What keeps outputs within their limits, where pools have any."""
+    guard: GuardPlan | None
+    """Absent where no pool is guarded."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """Every route of every pool."""
-        return tuple(chain.from_iterable(pool.routes for pool in self.pools))
+        """Every route of every pool, those shared by a guarded pool's instances by way of the guard."""
+        return tuple(chain.from_iterable(self._routes_of(pool) for pool in self.pools))
+
+    def _routes_of(self, pool: PoolPlan) -> tuple[Route, ...]:
+        if self.guard is None or pool.guard is None:
+            return pool.routes
+        return tuple(by_way_of(self.guard, pool.name, route) for route in pool.shared_routes) + pool.instance_routes
 
     @property
     def edge_host(self) -> HostPlan:
@@ -117,13 +134,19 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         )
         for pool in stack.pools
     )
+    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
     plan = StackPlan(
         name=name,
         hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
-        edge=plan_edge(stack.edge, edge_name(name), stack.domain, local_images),
+        edge=plan_edge(
+            stack.edge, edge_name(name), stack.domain, local_images, keeper=guard.keeper.url if guard else None
+        ),
         pools=pools,
+        guard=guard,
         placement=placement,
         left_behind=tuple(_left_behind(pools, found.running)),
+        fill=plan_fill(stack.hub, local_images),
+        tidy=plan_tidy(name, pools, local_images),
     )
     problems = list(_long_names(plan))
     if problems:
@@ -139,7 +162,8 @@ def _host(host: Host, pools: Iterable[PoolPlan], silent: frozenset[str]) -> Host
         certificates=host.certificates,
         silent=host.name in silent,
         instances=tuple(instance.name for _, instance in here),
-        fetches=any(pool.container.fetches for pool, _ in here),
+        fetches=any(pool.container.fetches or pool.weights for pool, _ in here),
+        fills=any(pool.weights for pool, _ in here),
         confines=any(not pool.container.fetches for pool, _ in here),
     )
 
@@ -149,6 +173,14 @@ def _left_behind(pools: Iterable[PoolPlan], running: Mapping[str, Place]) -> Ite
         before = running.get(instance.name)
         if before and before.host != instance.host and instance.volume:
             yield LeftBehind(instance.name, instance.volume, before.host, instance.host)
+
+
+def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
+    """Absent where there is nothing to guard."""
+    if not pools:
+        return None
+    keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images)
+    return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:

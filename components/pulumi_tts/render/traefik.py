@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
+from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
 
 # Inside the container; what is published outside is the plan's business.
@@ -25,16 +25,9 @@ Tree = dict[str, Any]
 def static_arguments(edge: EdgePlan, directory: str) -> tuple[str, ...]:
     """Traefik's command line: everything that cannot change while it runs; it watches ``directory`` for the rest."""
     return (
-        f"--entryPoints.web.address=:{WEB_PORT}",
-        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
-        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
-        f"--entryPoints.web.transport.lifeCycle.graceTimeOut={edge.drain}s",
+        *web_arguments(edge.drain),
         *_dashboard_arguments(edge.dashboard),
         *ping_arguments(),
-        # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
-        "--serversTransport.forwardingTimeouts.dialTimeout=2s",
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
@@ -42,6 +35,20 @@ def static_arguments(edge: EdgePlan, directory: str) -> tuple[str, ...]:
         "--accessLog.format=json",
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
+    )
+
+
+def web_arguments(drain: int) -> tuple[str, ...]:
+    """How requests come in and go out; a Traefik that stops lets them finish for ``drain`` seconds."""
+    return (
+        f"--entryPoints.web.address=:{WEB_PORT}",
+        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
+        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
+        f"--entryPoints.web.transport.lifeCycle.graceTimeOut={drain}s",
+        # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
+        "--serversTransport.forwardingTimeouts.dialTimeout=2s",
     )
 
 
@@ -82,7 +89,7 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
 
 
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
-    """The file of the dashboard's route and login; it holds the password's bcrypt hash."""
+    """The file of the dashboard's and the keeper's routes and login; it holds the password's bcrypt hash."""
     # A file of its own: without a dashboard, it is not there.
     login = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
     router = {
@@ -91,7 +98,17 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "service": "api@internal",
         "middlewares": ["dashboard-login"],
     }
-    return _yaml({"http": {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}})
+    http: Tree = {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}
+    if dashboard.keeper:
+        http["routers"]["keeper"] = {
+            **router,
+            "rule": _under(dashboard.host, KEEPER_PATH),
+            "service": "keeper",
+            "middlewares": ["dashboard-login", "keeper-slash", "keeper-strip"],
+        }
+        http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
+        http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}
+    return _yaml({"http": http})
 
 
 # The edge's own have an underscore in their names, which no route's name can have.
@@ -110,15 +127,11 @@ def _route_middlewares(route: Route) -> Tree:
         own[f"{route.name}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
     if route.strip and route.kind is Kind.ui:
         # A page's links are relative to its URL: at /studio they would lead to /assets, past the prefix.
-        own[f"{route.name}-slash"] = {
-            "redirectRegex": {
-                "regex": rf"^https?://[^/]+{re.escape(route.prefix)}(\?.*)?$",
-                # Without scheme and host, which another proxy in front may have changed.
-                "replacement": f"{route.prefix}/${{1}}",
-            }
-        }
+        own[f"{route.name}-slash"] = _with_slash(route.prefix)
     if route.strip:
-        own[f"{route.name}-strip"] = {"stripPrefix": {"prefixes": [route.prefix]}}
+        own[f"{route.name}-strip"] = _without(route.prefix)
+    if route.request_headers:
+        own[f"{route.name}-request"] = {"headers": {"customRequestHeaders": dict(route.request_headers)}}
     if len(route.upstreams) > 1:
         # Traefik retries only while no byte has reached an upstream, so nothing is spoken twice.
         own[f"{route.name}-retry"] = {
@@ -134,6 +147,7 @@ def _router(route: Route, middlewares: Tree) -> Tree:
         f"{route.name}-headers",
         f"{route.name}-slash",
         f"{route.name}-strip",
+        f"{route.name}-request",
         f"{route.name}-retry",
     ]
     used = [name for name in chain if name in middlewares]
@@ -148,8 +162,26 @@ def _router(route: Route, middlewares: Tree) -> Tree:
 def _rule(route: Route) -> str:
     if route.prefix == "/":
         return f"Host(`{route.host}`)"
+    return _under(route.host, route.prefix)
+
+
+def _under(host: str, prefix: str) -> str:
     # PathPrefix alone would also match /studio-two.
-    return f"Host(`{route.host}`) && (Path(`{route.prefix}`) || PathPrefix(`{route.prefix}/`))"
+    return f"Host(`{host}`) && (Path(`{prefix}`) || PathPrefix(`{prefix}/`))"
+
+
+def _with_slash(prefix: str) -> Tree:
+    return {
+        "redirectRegex": {
+            "regex": rf"^https?://[^/]+{re.escape(prefix)}(\?.*)?$",
+            # Without scheme and host, which another proxy in front may have changed.
+            "replacement": f"{prefix}/${{1}}",
+        }
+    }
+
+
+def _without(prefix: str) -> Tree:
+    return {"stripPrefix": {"prefixes": [prefix]}}
 
 
 def _service(route: Route, edge: str) -> Tree:

@@ -9,7 +9,7 @@ inference begins after its 200 was sent, so a 200 without audio is a failure. A 
 that commit, zero-shot cloning through this server is reported broken (upstream's issues 1794, 1805).
 
 VRAM: others report 6 to 8 GB. Run one process for each place on a card: one process shares state between streams
-(issue 1002). It writes nothing but temporary files. The time to load is a limit that we chose.
+(issue 1002); hence one slot. It writes nothing but temporary files. The time to load is a limit that we chose.
 """
 
 from pulumi_tts.config.profile import Profile
@@ -29,6 +29,7 @@ PROFILE = Profile.model_validate(
         "environment": {"PYTHONUNBUFFERED": "1", "NUMBA_CACHE_DIR": "/tmp/numba"},
         "port": 50000,
         "kind": "api",
+        "slots": 1,
         "health": {
             "command": [
                 "python3",

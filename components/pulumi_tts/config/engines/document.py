@@ -23,6 +23,18 @@ limits that we chose, as each says. Please report what is wrong.
 **Weights.** Where a profile names a model, a pool says which revision of it: `weights: {revision: <commit>}`, as its
 page on Hugging Face shows it. All instances speak with that one, and answers name it in `X-Model-Version`.
 
+**Slots** are the requests that one instance works on at once; the guard sends it no more. Where nothing is known, 2:
+one card is saturated by a few streams. A UI's requests are not counted: its pages hold many open, and its engine has a
+queue of its own.
+**Weights in a volume.** Where the table says "in" a directory beside a repository, the stack fetches that revision
+before it starts an instance: once for each host, into a volume that all instances with this model share, read-only.
+What was cut off is continued, every file's checksum is compared with the hub's, and a volume that is complete is left
+alone.
+This was tried with Hugging Face's own client against a small hub of the tests (`tests/services/hub.py`), never against
+Hugging Face, which is out of reach here. To read all of it again:
+
+    docker run --rm --network none --volume <stack>-weights-<model>:/weights:ro <image of …-fill> python3 -m fill verify
+
 **Images built here.** Where nobody publishes an image, the stack builds one on the host from
 `engines/<name>/Dockerfile`, on top of an image from a registry, and with the weights in it: gigabytes, and some time.
 With `images: local`, such an engine is refused; give the pool an `image` of your own there.
@@ -31,17 +43,17 @@ With `images: local`, such an engine is refused; give the pool an `image` of you
 BY_HAND = """\
 ## A volume filled by hand
 
-An engine with a models directory has one volume for each pool, `<stack>-<pool>-models`, as in `tts-prod-fish-models`.
+An engine with a models directory has one volume for each pool, `<stack>-<pool>-models`, as in `tts-prod-sd-models`.
 It is kept when the stack goes, and may be there before it:
 
-    docker volume create tts-prod-fish-models
-    docker run --rm --volume tts-prod-fish-models:/models python:3.12-slim sh -c \\
-        'pip install huggingface-hub && hf download fishaudio/s2-pro --revision <commit> --local-dir /models/s2-pro'
+    docker volume create tts-prod-sd-models
+    docker run --rm --volume tts-prod-sd-models:/models python:3.12-slim sh -c \\
+        'pip install huggingface-hub && hf download <repository> <file> --revision <commit> --local-dir /models'
 """
 
 HEAD = (
-    "| Engine | Image | Port | For | Ready when | Loads within | VRAM | Memory | Weights | Way out |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "| Engine | Image | Port | For | Slots | Ready when | Loads within | VRAM | Memory | Weights | Way out |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
 )
 FOR = {"api": "programs", "ui": "people"}
 
@@ -58,6 +70,7 @@ def _row(name: str, profile: Profile) -> str:
         f"`{profile.image}`" if profile.image else f"built: `{profile.build}`",
         str(profile.port),
         FOR[profile.kind.value],
+        str(profile.counted_slots or "-"),
         f"`{profile.health.path}`",
         f"{profile.health.startup} s",
         size_text(profile.vram) if profile.vram else "-",
@@ -70,7 +83,8 @@ def _row(name: str, profile: Profile) -> str:
 
 def _weights(profile: Profile) -> str:
     if profile.weights:
-        return f"`{profile.weights.repository}`"
+        directory = profile.weights.directory
+        return f"`{profile.weights.repository}`" + (f" in `{directory}`" if directory else "")
     return f"in `{profile.models}`" if profile.models else "in the image"
 
 

@@ -5,11 +5,12 @@ with `checkpoints/s2-pro` (fishaudio/fish-speech at v2.0.0-beta: `docker/Dockerf
 `.github/workflows/build-docker-image.yml`). `POST /v1/tts`, `/v1/references/*`. `UV_NO_SYNC` keeps its `uv run` from
 looking for packages at each start.
 
-Neither the image nor the server fetches weights: put `fishaudio/s2-pro` into the pool's volume, as `s2-pro`, first
-(below: a volume filled by hand).
+Neither the image nor the server fetches weights: the stack does, into `/app/checkpoints/s2-pro`. Where its authors
+want their terms to be accepted first, give it a token (`hub.token`).
 
 Ready: `/v1/health`, which answers after the model was loaded and warmed. One request is spoken at a time, and the
-check stalls meanwhile, so it waits long. Reference voices are kept in `/app/references`, one set for each instance.
+check stalls meanwhile: one slot, and a check that waits long. Reference voices are kept in `/app/references`, one set
+for each instance.
 
 VRAM: its documentation asks for 24 GB; a 24 GB card reports a little less, and room is left for its driver, hence 22
 GB here. It runs as uid 1000; its root was not tried read-only. The time to load is a limit that we chose.
@@ -20,6 +21,7 @@ from pulumi_tts.config.profile import Profile
 PROFILE = Profile.model_validate(
     {
         "image": "fishaudio/fish-speech:server-cuda-v2.0.0-beta",
+        "weights": {"repository": "fishaudio/s2-pro", "directory": "/app/checkpoints/s2-pro"},
         "environment": {
             "PYTHONUNBUFFERED": "1",
             "API_SERVER_NAME": "0.0.0.0",
@@ -28,6 +30,7 @@ PROFILE = Profile.model_validate(
         },
         "port": 8080,
         "kind": "api",
+        "slots": 1,
         "health": {
             "command": ["curl", "--fail", "--silent", "http://127.0.0.1:8080/v1/health"],
             "path": "/v1/health",
@@ -37,7 +40,6 @@ PROFILE = Profile.model_validate(
             "startup": "15m",
         },
         "outputs": "/app/references",
-        "models": "/app/checkpoints",
         "user": "1000:1000",
         "read_only": False,
         "vram": "22g",

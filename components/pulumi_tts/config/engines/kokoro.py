@@ -4,8 +4,8 @@ The image starts uvicorn on 0.0.0.0:8880 (remsky/Kokoro-FastAPI at v0.8.0: `dock
 `docker/scripts/entrypoint.sh`); `-cu128` after the tag is for Blackwell cards. `POST /v1/audio/speech`, `GET
 /v1/models`, and a page under `/web/`, which reads its path prefix from `UVICORN_ROOT_PATH`. It fetches nothing.
 
-Ready: `/health`, which answers after the model was loaded and has spoken once. Speaking blocks it, so the check waits
-long before it counts. A stop lets answers under way finish.
+Ready: `/health`, which answers after the model was loaded and has spoken once. Speaking blocks it, so there is one
+slot, and the check waits long before it counts. A stop lets answers under way finish.
 
 VRAM: upstream measured 3.1 GB for 6 s of audio and 4.0 GB for 7.5 minutes. It runs as uid 1001 and keeps temporary
 files below its own `/app`, hence the writable root. The time to load is a limit that we chose.
@@ -19,6 +19,7 @@ PROFILE = Profile.model_validate(
         "environment": {"PYTHONUNBUFFERED": "1", "USE_GPU": "true", "API_LOG_LEVEL": "INFO"},
         "port": 8880,
         "kind": "api",
+        "slots": 1,
         "base_path_variable": "UVICORN_ROOT_PATH",
         "health": {
             "command": ["curl", "--fail", "--silent", "http://127.0.0.1:8880/health"],

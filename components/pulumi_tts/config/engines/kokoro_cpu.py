@@ -12,6 +12,7 @@ PROFILE = Profile.model_validate(
         "environment": {"PYTHONUNBUFFERED": "1", "USE_GPU": "false", "API_LOG_LEVEL": "INFO"},
         "port": 8880,
         "kind": "api",
+        "slots": 1,
         "base_path_variable": "UVICORN_ROOT_PATH",
         "health": {
             "command": ["curl", "--fail", "--silent", "http://127.0.0.1:8880/health"],

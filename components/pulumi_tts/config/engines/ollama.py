@@ -3,7 +3,8 @@
 The image runs `ollama serve` on `OLLAMA_HOST`, 0.0.0.0:11434 (ollama/ollama at v0.32.15: `Dockerfile`,
 `envconfig/config.go`). `/api/*`, and `/v1/*` as OpenAI has it. A model has to be fetched once, by `POST /api/pull`;
 the pool's volume keeps it for all instances. More requests than `OLLAMA_MAX_QUEUE` are answered 503: that is
-back-pressure, not a dead instance.
+back-pressure, not a dead instance. It works on as many requests at once as the pool has slots (`OLLAMA_NUM_PARALLEL`);
+one by default, since each takes VRAM for a context of its own.
 
 Ready: `ollama ps` in the container and `/api/version` from the edge; both prove the process only. It is known to lose
 its card and to go on with 200 (upstream's issues 10026, 12323); the container's check notices that, as it does for
@@ -23,11 +24,12 @@ PROFILE = Profile.model_validate(
             "OLLAMA_HOST": "0.0.0.0:11434",
             "OLLAMA_MODELS": "/root/.ollama/models",
             "OLLAMA_KEEP_ALIVE": "5m",
-            "OLLAMA_NUM_PARALLEL": "1",
             "OLLAMA_MAX_QUEUE": "64",
         },
         "port": 11434,
         "kind": "api",
+        "slots": 1,
+        "slots_variable": "OLLAMA_NUM_PARALLEL",
         "health": {
             "command": ["ollama", "ps"],
             "path": "/api/version",

@@ -19,6 +19,7 @@ PROFILE = Profile.model_validate(
             "command": ["python3", "-m", "studio.healthcheck"],
             "path": "/config",
             "interval": "5s",
+            "prompt": True,
             "startup": "60s",
         },
         "outputs": "/outputs",

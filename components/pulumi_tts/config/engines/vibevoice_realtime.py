@@ -5,8 +5,9 @@
 image; `engines/vibevoice-realtime` builds one.
 
 Ready: `/config`, which answers only after the model was loaded. One client speaks at a time, and another is closed
-with 1013: run as many instances as there are to be voices at once, and let clients come again. The page asks for
-absolute paths, so it needs a host name of its own. A stop closes the connection under way. It writes nothing.
+with 1013, hence one slot, which the page's own files take for a moment too: run as many instances as there are to be
+voices at once. The page asks for absolute paths, so it needs a host name of its own. A stop closes the connection under
+way. It writes nothing.
 
 VRAM: no figure is reported. 0.5 billion parameters in bf16 are 1 GB; 4 GB is our guess at the rest, to be put right
 by what `nvidia-smi` shows. Upstream: real time on a T4. The time to load is a limit that we chose.
@@ -31,6 +32,7 @@ PROFILE = Profile.model_validate(
         "environment": {"PYTHONUNBUFFERED": "1", "NUMBA_CACHE_DIR": "/tmp/numba"},
         "port": 3000,
         "kind": "api",
+        "slots": 1,
         "own_host": True,
         "health": {
             "command": ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/config')"],

@@ -1,7 +1,7 @@
 """The reference engine: real speech on a CPU behind OpenAI's speech API, from this repository's `services/voice`.
 
 Measured on 2 cores in a container confined as a pool confines it: ready after 0.7 s; 43 MiB idle, 204 MiB while it
-speaks two answers of 456 s each; 6 processes at most.
+speaks two answers of 456 s each; 6 processes at most. It speaks as many at once as the pool has slots (`VOICE_SLOTS`).
 """
 
 from pulumi_tts.config.profile import Profile
@@ -15,9 +15,12 @@ PROFILE = Profile.model_validate(
             "command": ["python3", "-m", "voice.healthcheck"],
             "path": "/health",
             "interval": "5s",
+            "prompt": True,
             "startup": "60s",
         },
         "outputs": "/outputs",
+        "slots": 2,
+        "slots_variable": "VOICE_SLOTS",
         "memory": "512m",
         "pids": 128,
     }

@@ -1,0 +1,83 @@
+"""What admits containers of others: a Traefik of its own behind the edge, and the proxy through which it sees them."""
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.docker.endpoint import Endpoint
+from pulumi_tts.docker.hardening import container_options, hardened, network_labels
+from pulumi_tts.docker.images import image_on_host
+from pulumi_tts.docker.pids import limit_pids
+from pulumi_tts.docker.socket_proxy import SocketProxy
+from pulumi_tts.plan.edge import EdgePlan
+from pulumi_tts.plan.socket_proxy import discovery_proxy
+from pulumi_tts.render import discovery, traefik
+
+_PIDS = 256
+
+
+class Discovery:
+    """The way in for containers that an edge does not know: it passes on to them what it has no route for itself.
+
+    They are on a network with it alone: neither the edge, nor the engines, nor Docker can be reached from there.
+    """
+
+    network: pulumi.Output[str]
+    """The name of the network on which the edge reaches it."""
+    admitted: pulumi.Output[str]
+    """The name of the network that containers join to be admitted."""
+
+    def __init__(
+        self, plan: EdgePlan, *, stack: str, image: pulumi.Input[str], user: str, at: Endpoint, parent: pulumi.Resource
+    ) -> None:
+        """``image`` is Traefik's and ``user`` whom it runs as; ``at`` is the host's Docker endpoint."""
+        own = plan.discovery
+        assert own  # noqa: S101  made only where the plan has one
+        self.network = _network(own.name, stack, parent)
+        self.admitted = _network(own.network, stack, parent)
+        proxy_plan = discovery_proxy(stack, own.name, at.url)
+        envoy = image_on_host(f"{proxy_plan.name}-image", own.proxy_image, parent)
+        proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent)
+        running = docker.Container(
+            own.name,
+            name=own.name,
+            image=image,
+            command=list(discovery.discovery_arguments(own, stack, proxy.url, plan.drain)),
+            user=user,
+            read_only=True,
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=network)
+                for network in (self.network, self.admitted, proxy.network)
+            ],
+            healthcheck=traefik_health(),
+            wait=True,
+            wait_timeout=60,
+            restart="unless-stopped",
+            stop_timeout=plan.drain,
+            destroy_grace_seconds=plan.drain,
+            **hardened(stack, "discovery", own.memory),
+            opts=container_options(parent, after=[proxy.container]),
+        )
+        limit_pids(running, at, _PIDS)
+
+
+def traefik_health() -> docker.ContainerHealthcheckArgs:
+    """How Docker asks a Traefik of ours whether it is there."""
+    return docker.ContainerHealthcheckArgs(
+        tests=["CMD", "traefik", "healthcheck", *traefik.ping_arguments()],
+        interval="5s",
+        timeout="3s",
+        retries=3,
+        start_period="10s",
+    )
+
+
+def _network(name: str, stack: str, parent: pulumi.Resource) -> pulumi.Output[str]:
+    # Without a way out: who is admitted has one if its own networks have one, and no other by this.
+    network = docker.Network(
+        name,
+        name=name,
+        internal=True,
+        labels=network_labels(stack),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return network.name

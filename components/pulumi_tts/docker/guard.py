@@ -1,0 +1,176 @@
+"""The guard on a Docker host: Envoy between the edge and the pools, and its keeper."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.config import load_part
+from pulumi_tts.config.guard import Guard
+from pulumi_tts.config.host import Host
+from pulumi_tts.config.keeper import Keeper
+from pulumi_tts.docker.endpoint import Endpoint, endpoint
+from pulumi_tts.docker.files import MOUNT, LiveFiles
+from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
+from pulumi_tts.docker.images import image_on_host, local_images
+from pulumi_tts.docker.keeper import KeeperContainer
+from pulumi_tts.docker.pids import limit_pids
+from pulumi_tts.docker.routes import route_args, route_of
+from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
+from pulumi_tts.plan.keeper import plan_keeper
+from pulumi_tts.render import envoy, envoy_process, keeper
+
+RUN = "/run/guard"
+"""What Envoy and its keeper share, in memory: the endpoints, and Envoy's admin socket, which no engine can reach."""
+USER = "65532:65532"
+_PIDS = 128
+_TO_END = 5
+"""Seconds that Docker gives Envoy beyond its grace for requests."""
+# What the keeper leaves there is some KiB for each pool.
+_RUN_OPTIONS = {"type": "tmpfs", "device": "tmpfs", "o": "uid=65532,gid=65532,mode=0700,size=16m"}
+
+
+class EnvoyGuardArgs(TypedDict):
+    """What an EnvoyGuard is made from."""
+
+    network: pulumi.Input[str]
+    """The Docker network that the pools' instances are on; the edge must be on it too."""
+    outside: NotRequired[pulumi.Input[str]]
+    """A network with a way out, for instances on other hosts. Default: none."""
+    pools: NotRequired[pulumi.Input[list[Any]]]
+    """The pools to guard: what `TtsPool.guarded` gives."""
+    guard: NotRequired[dict[str, Any]]
+    """The guard as under `guard:` in docs/config.yaml."""
+    keeper: NotRequired[dict[str, Any]]
+    """The keeper as under `keeper:` in docs/config.yaml."""
+    images: NotRequired[str]
+    """`registry` or `local`. Default: registry."""
+    docker: NotRequired[str]
+    """The endpoint of the Docker host, the same that the provider has. Default: `DOCKER_HOST`, else this machine's."""
+    certificates: NotRequired[str | None]
+    """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
+    stack: NotRequired[str]
+    """The label `pulumi-tts.stack` of what is made. Default: the guard's resource name."""
+    plan: NotRequired[Any]
+    """In Python only: a GuardPlan, where SpeechStack has planned everything; `pools`, `guard` and `keeper` are then not
+    read."""
+
+
+class EnvoyGuard(pulumi.ComponentResource):
+    """Envoy between the edge and pools, and beside it the keeper, which tells it where instances are.
+
+    It sends each request to an instance that is healthy and has a slot free, and to another one where the first did
+    not take it. Pools, their instances and limits are files: changing them restarts nothing.
+
+    Raises ConfigError if `guard` or `keeper` is not right.
+    """
+
+    routes: pulumi.Output[list[Any]]
+    """The pools' routes by way of the guard, as TraefikEdge takes them."""
+
+    def __init__(self, name: str, args: EnvoyGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        given: GuardPlan | None = args.get("plan")
+        plan = given or _planned(name, args)
+        super().__init__("tts:index:EnvoyGuard", name, None, opts)
+        stack, at = args.get("stack", name), endpoint(args.get("docker"), args.get("certificates"))
+        pools = pulumi.Output.from_input([] if given else args.get("pools", []))
+        guarded = pools.apply(lambda pools: given or guarding(plan, _guarded(pools)))
+        image = image_on_host(f"{name}-image", plan.image, self)
+        files = {file: guarded.apply(partial(_rendered, file)) for file in envoy.files(plan)}
+        files["pools.json"] = guarded.apply(partial(keeper.pools_file, stack=stack))
+        live = LiveFiles(f"{name}-files", stack, files, image, self)
+        run = docker.Volume(
+            f"{name}-run",
+            name=f"{name}-run",
+            driver="local",
+            driver_opts=_RUN_OPTIONS,
+            labels=volume_labels(stack, "run"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        volumes = [
+            docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
+            docker.ContainerVolumeArgs(container_path=RUN, volume_name=run.name),
+        ]
+        networks = [args["network"], *([args["outside"]] if "outside" in args else [])]
+        kept = KeeperContainer(
+            plan.keeper,
+            guarded.apply(_resource_names),
+            stack=stack,
+            networks=networks,
+            volumes=volumes,
+            envoy=image,
+            at=at,
+            after=[live.courier],
+            parent=self,
+        )
+        # Envoy starts with what the keeper has made of the files.
+        self._envoy(plan, image, volumes, stack=stack, networks=networks, at=at, after=[kept.container])
+        self.routes = pools.apply(lambda pools: [route for pool in pools for route in _routes(pool, plan)])
+        self.register_outputs({"routes": self.routes})
+
+    def _envoy(
+        self,
+        plan: GuardPlan,
+        image: pulumi.Output[str],
+        volumes: list[docker.ContainerVolumeArgs],
+        *,
+        stack: str,
+        networks: Sequence[pulumi.Input[str]],
+        at: Endpoint,
+        after: list[pulumi.Resource],
+    ) -> None:
+        start = envoy_process.command(f"{RUN}/config/listeners.json", plan.drain, envoy.static_arguments(plan))
+        container = docker.Container(
+            plan.name,
+            name=plan.name,
+            image=image,
+            entrypoints=start[:1],
+            command=start[1:],
+            user=USER,
+            read_only=True,
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
+            volumes=volumes,
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", *envoy_process.health_command()],
+                interval="5s",
+                timeout="3s",
+                retries=3,
+                start_period="10s",
+            ),
+            wait=True,
+            wait_timeout=60,
+            restart="unless-stopped",
+            stop_timeout=plan.drain + _TO_END,
+            destroy_grace_seconds=plan.drain + _TO_END,
+            **hardened(stack, "guard", plan.memory),
+            opts=container_options(self, after=after),
+        )
+        limit_pids(container, at, _PIDS)
+
+
+def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
+    guard: Guard = load_part(Guard, args.get("guard", {}), "guard")
+    local = local_images(args.get("images"))
+    kept: Keeper = load_part(Keeper, args.get("keeper", {}), "keeper")
+    return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", Host().name, local), name, [], local)
+
+
+def _rendered(file: str, guard: GuardPlan) -> str:
+    return envoy.files(guard)[file]
+
+
+def _resource_names(guard: GuardPlan) -> list[str]:
+    # An instance is called after its pool and its number (plan/names.py).
+    return sorted({instance.name.rpartition("-")[0] for pool in guard.pools for instance in pool.instances})
+
+
+def _guarded(pools: Sequence[Any]) -> list[PoolGuardPlan]:
+    return [load_part(PoolGuardPlan, pool["guard"], f"pools[{at}].guard") for at, pool in enumerate(pools)]
+
+
+def _routes(pool: Any, guard: GuardPlan) -> list[dict[str, Any]]:
+    """A pool's routes: those to any of its instances by way of the guard, those to one as they are."""
+    shared = [route_args(by_way_of(guard, pool["guard"]["name"], route_of(route, "pools"))) for route in pool["shared"]]
+    return [*shared, *pool["own"]]

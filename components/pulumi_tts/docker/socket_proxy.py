@@ -1,0 +1,114 @@
+"""What stands between a program of ours and Docker's socket: Envoy, with a list of what may be asked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pulumi
+import pulumi_docker as docker
+
+from pulumi_tts.docker.endpoint import Endpoint
+from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
+from pulumi_tts.docker.hardening import container_options, hardened, network_labels
+from pulumi_tts.docker.pids import limit_pids
+from pulumi_tts.plan.socket_proxy import PORT, SOCKET, SocketProxyPlan
+from pulumi_tts.render import socket_proxy
+
+_MEMORY = 96  # MiB; Envoy takes some 30
+_PIDS = 64
+
+# Root, but without any capability, on a root file system that cannot be written, and with no file of the host but the
+# socket. Docker gives its socket to root and to a group, whose number differs from host to host and cannot be asked of
+# Docker; and who may talk to the socket is root on the host in any case: what protects is the list.
+_USER = "0:0"
+
+
+class SocketProxy:
+    """A proxy on the same host as the Docker engine that it stands before, and the network that its client joins.
+
+    What may be asked is a file that Envoy watches: another pool, or another token, restarts nothing.
+    """
+
+    network: pulumi.Output[str]
+    """The name of the network that the client joins. Nobody else is on it; it has a way out only where the proxy is
+    published, because Docker publishes no port of a container without one."""
+    url: str
+    """Where the client reaches the proxy."""
+
+    def __init__(
+        self,
+        plan: SocketProxyPlan,
+        *,
+        stack: str,
+        image: pulumi.Input[str],
+        at: Endpoint,
+        parent: pulumi.Resource,
+        token: pulumi.Input[str] | None = None,
+        pools: pulumi.Input[Sequence[str]] | None = None,
+    ) -> None:
+        """``image`` is Envoy's; ``at`` the host's Docker endpoint; a client sends ``token`` as a bearer token.
+
+        ``pools`` stand for the plan's, where they are another resource's output.
+
+        Raises ValueError for a proxy that other machines can reach and that asks for no token.
+        """
+        if plan.published and token is None:
+            raise ValueError(f"{plan.name} is published, and would let anybody in: give it a token")
+        self.url = plan.url
+        network = docker.Network(
+            f"{plan.name}-network",
+            name=f"{plan.name}-network",
+            internal=plan.published is None,
+            labels=network_labels(stack),
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        self.network = network.name
+        live = LiveFiles(f"{plan.name}-files", stack, {socket_proxy.ROUTES: _routes(plan, token, pools)}, image, parent)
+        self.container = docker.Container(
+            plan.name,
+            name=plan.name,
+            image=image,
+            # Past the official image's own, which would leave root for a user that cannot open the socket.
+            entrypoints=["envoy"],
+            command=[
+                "--config-yaml",
+                socket_proxy.bootstrap(plan, CURRENT),
+                "--concurrency",
+                "1",
+                "--log-level",
+                "warn",
+            ],
+            user=_USER,
+            read_only=True,
+            ports=_ports(plan),
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name)],
+            mounts=[docker.ContainerMountArgs(type="bind", source=plan.socket, target=SOCKET)],
+            volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", *socket_proxy.health_command()],
+                interval="5s",
+                timeout="3s",
+                retries=3,
+                start_period="10s",
+            ),
+            wait=True,
+            wait_timeout=60,
+            restart="unless-stopped",
+            **hardened(stack, "socket-proxy", _MEMORY),
+            opts=container_options(parent, after=[live.courier]),
+        )
+        limit_pids(self.container, at, _PIDS)
+
+
+def _routes(
+    plan: SocketProxyPlan, token: pulumi.Input[str] | None, pools: pulumi.Input[Sequence[str]] | None
+) -> pulumi.Output[str]:
+    secret = None if token is None else pulumi.Output.secret(token)
+    return pulumi.Output.all(plan.pools if pools is None else pools, secret).apply(
+        lambda both: socket_proxy.routes_file(replace(plan, pools=tuple(sorted(both[0]))), both[1])
+    )
+
+
+def _ports(plan: SocketProxyPlan) -> list[docker.ContainerPortArgs] | None:
+    if not plan.published:
+        return None
+    return [docker.ContainerPortArgs(internal=PORT, external=plan.published.port, ip=plan.published.address)]

@@ -1,0 +1,64 @@
+"""Traefik's configuration for containers of others, which stand behind the edge and not in it.
+
+A label can name any router, service and middleware that its Traefik has, the dashboard without its login among them,
+and any URL as its server. So labels are read by a Traefik of their own, which has nothing of ours, and to which the
+edge passes on what none of its own routes matches.
+"""
+
+import json
+
+from pulumi_tts.plan.admission import ADMIT
+from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
+from pulumi_tts.render.traefik import WEB_PORT, ping_arguments, web_arguments
+
+NAME = "edge_discovery"
+"""Of the edge's route to it; no route of a pool can have an underscore in its name."""
+
+# A label can lead back to the edge, and the request would go round and round.
+_PASSED_ON = "X-Pulumi-Tts-Discovery"
+_LAST = 1  # Traefik's own priorities are the lengths of rules
+
+
+def discovery_arguments(plan: DiscoveryPlan, stack: str, docker: str, drain: int) -> tuple[str, ...]:
+    """Traefik's command line; ``docker`` is where the socket proxy answers, ``drain`` in seconds."""
+    return (
+        *web_arguments(drain),
+        # Who comes here comes from the edge, which has put its own in the place of the client's, or from a container
+        # that stands beside the one that it asks.
+        "--entryPoints.web.forwardedHeaders.insecure=true",
+        *ping_arguments(),
+        f"--providers.docker.endpoint={docker.replace('http://', 'tcp://')}",
+        "--providers.docker.exposedByDefault=false",
+        f"--providers.docker.constraints=Label(`{ADMIT}`, `{stack}`)",
+        f"--providers.docker.network={plan.network}",
+        f"--providers.docker.defaultRule=Host(`{{{{ normalize .Name }}}}.{plan.domain}`)",
+        "--log.format=json",
+        "--global.checkNewVersion=false",
+        "--global.sendAnonymousUsage=false",
+    )
+
+
+def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
+    """The edge's file for what none of its own routes matches."""
+    rule = f"!Header(`{_PASSED_ON}`, `yes`)" + (f" && !Host(`{plan.reserved}`)" if plan.reserved else "")
+    headers = {"customRequestHeaders": {_PASSED_ON: "yes"}}
+    if edge.headers:
+        headers["customResponseHeaders"] = dict(edge.headers)
+    router = {
+        "rule": rule,
+        "priority": _LAST,
+        "entryPoints": ["web"],
+        "service": NAME,
+        "middlewares": [NAME],
+    }
+    balancer = {
+        "servers": [{"url": f"http://{plan.name}:{WEB_PORT}"}],
+        "passHostHeader": True,
+        "responseForwarding": {"flushInterval": "-1ms"},
+    }
+    http = {
+        "routers": {NAME: router},
+        "services": {NAME: {"loadBalancer": balancer}},
+        "middlewares": {NAME: {"headers": headers}},
+    }
+    return json.dumps({"http": http}, indent=1)  # JSON is YAML

@@ -1,0 +1,38 @@
+"""What the keeper reads: the guarded pools, their instances and the Docker hosts, as `pools.json`."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan
+from pulumi_tts.plan.socket_proxy import keeper_proxy_url
+from pulumi_tts.render.envoy import queue_of
+
+
+def pools_file(guard: GuardPlan, stack: str) -> str:
+    """The file of all pools of a guard; times in seconds."""
+    tree = {
+        "stack": stack,
+        "pools": [_pool(pool, guard.keeper.zone) for pool in guard.pools],
+        "hosts": [{"name": guard.keeper.host, "proxy": keeper_proxy_url(stack)}],
+    }
+    return json.dumps(tree, indent=1)
+
+
+def _pool(pool: PoolGuardPlan, zone: str) -> dict[str, Any]:
+    restart, heal = pool.care.restart, pool.care.heal
+    return {
+        "name": pool.name,
+        "cluster": pool.name,
+        "queue": queue_of(pool),
+        "slots": pool.slots,
+        "drain": pool.drain,
+        "stop": pool.care.stop,
+        "startup": pool.care.startup,
+        "restart": {"cron": restart.cron, "zone": restart.zone or zone} if restart else None,
+        "heal": asdict(heal) if heal else None,
+        "instances": [
+            {"name": instance.name, "address": instance.address, "port": instance.port, "host": instance.host}
+            for instance in pool.instances
+        ],
+    }
