@@ -91,21 +91,21 @@ def there(certificates: Path, base: str) -> Iterator[AnotherHost]:
 @pytest.fixture
 def remote(there: AnotherHost, base: str, local: bool, engine: Engine, tmp_path: Path) -> Iterator[Deployment]:
     """A stack with one instance on the other machine, whose endpoint a test writes; it does nothing but run."""
-    health = {"command": ["true"], "path": "/", "interval": "1s", "timeout": "1s", "retries": 3, "startup": "60s"}
-    idle: dict[str, Any] = {
+    idle = {
         "image": base,
         "command": ["sleep", "infinity"],
         "port": 8000,
         "memory": "64m",
-        "health": health,
+        "stop_grace": "1s",
+        "health": {"command": ["true"], "path": "/", "interval": "1s", "timeout": "1s", "retries": 3, "startup": "60s"},
     }
-    config = {
+    config: dict[str, Any] = {
         "images": "local" if local else "registry",
         "hosts": [{"name": "here"}, {"name": "there", "address": there.address}],
         "pools": [
             {
                 "name": "idle",
-                "engine": {**idle, "stop_grace": "1s"},
+                "engine": idle,
                 "routes": {"path": "/"},
                 "pins": [{"instance": 1, "host": "there"}],
             }
