@@ -1,6 +1,7 @@
 """A second Docker engine on this machine, with data, network and programs of its own; the first is left alone."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -21,7 +22,9 @@ def another_docker(programs: Path | None = None, addresses: str = "10.213.0.0/16
     ``programs`` is a folder that comes first on its PATH; ``addresses`` are what its networks are made of.
     """
     # Not pytest's own folder: a socket's path may have 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="tts-docker-"))
+    # And hexadecimal: containerd takes no name that ends with the underscore of a random one.
+    folder = Path(tempfile.gettempdir(), f"tts-docker-{secrets.token_hex(4)}")
+    folder.mkdir(mode=0o700)
     endpoint = f"unix://{folder}/docker.sock"
     command = [
         # A network namespace of its own: without a default bridge, an engine removes docker0, the first one's.

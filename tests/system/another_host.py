@@ -4,6 +4,7 @@ It is a network namespace at the other end of a wire (veth), with this machine a
 """
 
 import contextlib
+import secrets
 import shutil
 import signal
 import subprocess
@@ -91,7 +92,9 @@ def another_host(number: int, arguments: Sequence[str] = ()) -> Iterator[Another
     """A machine that is there meanwhile; ``number``, from 1 to 9, tells it from others, ``arguments`` are dockerd's."""
     wire, near, far = f"tts-host-{number}", _address(number, 1), address_of(number)
     # Not pytest's own folder: a socket's path may have 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="tts-host-"))
+    # And hexadecimal: containerd takes no name that ends with the underscore of a random one.
+    folder = Path(tempfile.gettempdir(), f"tts-host-{secrets.token_hex(4)}")
+    folder.mkdir(mode=0o700)
     namespace = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo && exec cat"],
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
     assert namespace.stdout

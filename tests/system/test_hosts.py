@@ -2,6 +2,8 @@
 
 import copy
 import os
+import re
+import shlex
 import shutil
 import socket
 import time
@@ -14,7 +16,7 @@ import pytest
 from pulumi import automation as auto
 
 from bootstrap.pulumi import Engine
-from pulumi_tts.config import load_stack, versions
+from pulumi_tts.config import load_stack
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image, engine_image
@@ -22,7 +24,7 @@ from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
 from tests.system.conftest import dev_like, take_away
 from tests.system.deployment import Deployment, free_port
-from tests.system.images import edge_on_this_machine, on_this_machine
+from tests.system.images import on_this_machine
 
 OUTSIDE = "198.51.100.1"
 """An address of the world outside (RFC 5737), which this machine has meanwhile."""
@@ -49,6 +51,15 @@ class Fleet(Deployment):
         """The id of every container that lasts, on both machines."""
         return self.lasting_ids() | self.ids_there()
 
+    def instances(self) -> dict[str, str]:
+        """The same of instances alone."""
+        return {name: id_ for name, id_ in self.everywhere().items() if name.startswith(f"{self.full_name}-voice-")}
+
+    def cli(self, *arguments: str) -> None:
+        """A command of Pulumi's, on this stack."""
+        workspace = self.stack.workspace
+        workspace.pulumi_command.run([*arguments, "--stack", self.name], workspace.work_dir, workspace.env_vars)
+
     def speaks(self, name: str) -> bool:
         """Whether speech comes from a host name at the edge."""
         with self.client() as client:
@@ -57,7 +68,7 @@ class Fleet(Deployment):
         return answer.status_code == 200 and answer.content.startswith(b"RIFF")
 
 
-def two_hosts(there: AnotherHost, image: str) -> dict[str, Any]:
+def two_hosts(there: AnotherHost, image: str, local: bool) -> dict[str, Any]:
     """Four instances that speak, on this machine and another one."""
     engine = {
         "image": image,
@@ -68,8 +79,7 @@ def two_hosts(there: AnotherHost, image: str) -> dict[str, Any]:
         "health": {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", **PATIENT},
     }
     return {
-        # Nothing is pulled: the images are there under the names that a registry would give them.
-        "images": "registry",
+        "images": "local" if local else "registry",
         "hosts": [{"name": "here"}, {"name": "there", "docker": there.endpoint, "address": there.address}],
         "pools": [
             {
@@ -84,30 +94,33 @@ def two_hosts(there: AnotherHost, image: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def images() -> Iterator[str]:
-    """The image of an engine that speaks, and Traefik's, on this machine; the first one's name."""
-    local = uses_local_images(load_stack(dev_like(free_port())))
-    here = docker.from_env().images
-    traefik = edge_on_this_machine(local)
-    if traefik != versions.images().traefik:
-        here.get(traefik).tag(versions.images().traefik)
-    yield on_this_machine(engine_image(ENGINES["voice"], base_image(local)))
-    if traefik != versions.images().traefik:
-        here.remove(versions.images().traefik, noprune=True)
+def local() -> bool:
+    """Whether images are built here."""
+    return uses_local_images(load_stack(dev_like(free_port())))
 
 
 @pytest.fixture(scope="module")
-def there(images: str) -> Iterator[AnotherHost]:
+def voice(local: bool) -> str:
+    """The image of an engine that speaks, by name: there is no building of it on the other machine."""
+    return on_this_machine(engine_image(ENGINES["voice"], base_image(local)))
+
+
+@pytest.fixture(scope="module")
+def there(voice: str, local: bool) -> Iterator[AnotherHost]:
     """The other machine."""
     with another_host(1) as host:
-        copy_image(images, host.endpoint)
+        copy_image(voice, host.endpoint)
+        if local:
+            copy_image(base_image(local), host.endpoint)
         yield host
 
 
 @pytest.fixture(scope="module")
-def fleet(there: AnotherHost, images: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(
+    there: AnotherHost, voice: str, local: bool, engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
     """A stack on both; who changes its config changes it back."""
-    deployment = Fleet("fleet", two_hosts(there, images), tmp_path_factory.mktemp("fleet"), engine)
+    deployment = Fleet("fleet", two_hosts(there, voice, local), tmp_path_factory.mktemp("fleet"), engine)
     deployment.there = docker.DockerClient(base_url=there.endpoint)
     try:
         deployment.up()
@@ -261,7 +274,7 @@ def test_while_a_host_is_gone_the_others_serve_and_change(changed: Fleet, there:
 def test_the_config_of_before_is_reached_again(fleet: Fleet) -> None:
     fleet.up()
     fleet.up(expect_no_changes=True)
-    assert set(fleet.everywhere()) == {"tts-fleet-edge", *(f"tts-fleet-voice-{number}" for number in (1, 2, 3, 4))}
+    assert set(fleet.instances()) == {f"tts-fleet-voice-{number}" for number in (1, 2, 3, 4)}
 
 
 def test_while_an_engine_hangs_its_instances_go_on_speaking(fleet: Fleet, there: AnotherHost) -> None:
@@ -298,11 +311,35 @@ def test_without_a_host_its_instances_move_and_their_outputs_stay(changed: Fleet
 
 
 def test_a_host_that_comes_back_gets_what_is_new(changed: Fleet) -> None:
-    before = changed.lasting_ids()
+    before = changed.instances()
     changed.pool("voice")["instances"] = 5
     changed.up()
     assert set(changed.ids_there()) == {"tts-fleet-voice-5"}
-    assert {name: id_ for name, id_ in changed.lasting_ids().items() if name in before} == before
+    assert {name: id_ for name, id_ in changed.instances().items() if name in before} == before
     changed.pool("voice")["instances"] = 4
     changed.up()
     changed.up(expect_no_changes=True)
+
+
+def test_a_host_that_is_gone_for_good_is_given_up(changed: Fleet, there: AnotherHost) -> None:
+    changed.pool("voice")["instances"] = 5
+    changed.pool("voice")["pins"] = [{"instance": 5, "host": "there"}]
+    changed.up()
+    assert "tts-fleet-voice-5" in changed.ids_there()
+    there.stop()
+    try:
+        forget, *_ = re.findall(r"`pulumi (state delete [^`]+)`", failure(changed))
+        del changed.config["hosts"][1], changed.pool("voice")["pins"]
+        changed.cli(*shlex.split(forget), "--yes")
+        assert "what it has made stays on there" in changed.up().stdout
+        assert changed.speaks("voice5")
+        changed.up(expect_no_changes=True)
+    finally:
+        there.start()
+    changed.config["hosts"].append({"name": "there", "docker": there.endpoint, "address": there.address})
+    said = failure(changed)
+    assert "'tts-fleet-voice-5' runs on 'here', and another container of that name is left on the host 'there'" in said
+    for name in changed.ids_there():
+        changed.there.containers.get(name).remove(force=True)
+    changed.up()
+    assert changed.ids_there() == {}

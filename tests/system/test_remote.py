@@ -12,14 +12,13 @@ import docker
 import pytest
 
 from bootstrap.pulumi import Engine
-from pulumi_tts.config import load_stack, versions
+from pulumi_tts.config import load_stack
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, address_of, another_host
 from tests.system.conftest import dev_like, take_away
 from tests.system.deployment import Deployment, free_port
-from tests.system.images import edge_on_this_machine
 from tests.system.test_hosts import failure
 
 NUMBER = 2
@@ -63,9 +62,15 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def base() -> str:
+def local() -> bool:
+    """Whether images are built here."""
+    return uses_local_images(load_stack(dev_like(free_port())))
+
+
+@pytest.fixture(scope="module")
+def base(local: bool) -> str:
     """The image that instances are made of."""
-    return base_image(uses_local_images(load_stack(dev_like(free_port()))))
+    return base_image(local)
 
 
 @pytest.fixture(scope="module")
@@ -84,22 +89,23 @@ def there(certificates: Path, base: str) -> Iterator[AnotherHost]:
 
 
 @pytest.fixture
-def remote(there: AnotherHost, base: str, engine: Engine, tmp_path: Path) -> Iterator[Deployment]:
+def remote(there: AnotherHost, base: str, local: bool, engine: Engine, tmp_path: Path) -> Iterator[Deployment]:
     """A stack with one instance on the other machine, whose endpoint a test writes; it does nothing but run."""
-    local = uses_local_images(load_stack(dev_like(free_port())))
-    traefik, official = edge_on_this_machine(local), versions.images().traefik
-    here = docker.from_env().images
-    if traefik != official:
-        here.get(traefik).tag(official)
-    health = {"command": ["true"], "path": "/", "interval": "1s", "timeout": "1s", "retries": 3, "startup": "60s"}
-    idle = {"image": base, "command": ["sleep", "infinity"], "port": 8000, "memory": "64m", "health": health}
-    config = {
-        "images": "registry",
+    idle = {
+        "image": base,
+        "command": ["sleep", "infinity"],
+        "port": 8000,
+        "memory": "64m",
+        "stop_grace": "1s",
+        "health": {"command": ["true"], "path": "/", "interval": "1s", "timeout": "1s", "retries": 3, "startup": "60s"},
+    }
+    config: dict[str, Any] = {
+        "images": "local" if local else "registry",
         "hosts": [{"name": "here"}, {"name": "there", "address": there.address}],
         "pools": [
             {
                 "name": "idle",
-                "engine": {**idle, "stop_grace": "1s"},
+                "engine": idle,
                 "routes": {"path": "/"},
                 "pins": [{"instance": 1, "host": "there"}],
             }
@@ -111,8 +117,6 @@ def remote(there: AnotherHost, base: str, engine: Engine, tmp_path: Path) -> Ite
         yield deployment
     finally:
         take_away(deployment)
-        if traefik != official:
-            here.remove(official, noprune=True)
 
 
 def runs_there(there: AnotherHost) -> list[str]:

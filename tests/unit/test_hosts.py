@@ -6,10 +6,12 @@ import pulumi
 import pytest
 
 from pulumi_tts import command
-from pulumi_tts.config import ConfigError, load_stack
+from pulumi_tts.config import ConfigError, Problem, load_stack
 from pulumi_tts.docker import SpeechStack
+from pulumi_tts.docker import survey as looking
 from pulumi_tts.docker.elsewhere import _left_as_it_is
-from pulumi_tts.docker.survey import Remembered, remembered
+from pulumi_tts.docker.preflight import check_hosts
+from pulumi_tts.docker.survey import Reached, Remembered, reach, remembered, survey
 from pulumi_tts.plan import Place, StackPlan, Survey, plan_stack
 from tests.unit.configs import many, second, stack, voice
 from tests.unit.conftest import World, run
@@ -150,6 +152,91 @@ def test_a_host_whose_instances_fit_nowhere_else_is_not_removed() -> None:
         planned(voice(vram="20g"), hosts=hosts[:1], survey=survey)
 
 
+# ---- a look at the hosts
+
+
+class FakeDocker:
+    """A Docker engine that lists what it is told to."""
+
+    def __init__(self, *containers: dict[str, Any], memory: str = "{}", engine: str = "e") -> None:
+        self.api = self
+        self._containers, self._memory, self._engine = list(containers), memory, engine
+
+    def containers(self, *, filters: Any = None, **_: Any) -> list[dict[str, Any]]:
+        return [] if filters else self._containers  # what is asked for is the edge
+
+    def volumes(self, filters: dict[str, str]) -> dict[str, Any]:
+        assert filters == {"name": "^tts-test-places$"}
+        return {"Volumes": [{"Labels": {"pulumi-tts.places": self._memory}}]}
+
+    def info(self) -> dict[str, str]:
+        return {"ID": "cloned", "Name": self._engine, "DockerRootDir": "/var/lib/docker"}
+
+
+def container(name: str, *, stack: str = "tts-test", port: int | None = None) -> dict[str, Any]:
+    labels = {"pulumi-tts.stack": stack, "pulumi-tts.part": "instance"}
+    return {
+        "Names": [f"/{name}"],
+        "Labels": labels | ({"pulumi-tts.port": str(port)} if port else {}),
+        "Ports": [{"PublicPort": port}] if port else [],
+    }
+
+
+REMEMBERED = '{"b":{"tts-test-voice-2":[20000,[]]}}'
+TWO = load_stack(stack(voice(), hosts=[HERE, second()]))
+REFUSED = Problem("hosts[1].docker", "'ssh://b'", "does not answer", "Start it")
+
+
+def test_where_instances_are_is_seen_and_else_remembered() -> None:
+    here = FakeDocker(container("tts-test-voice-1"), container("other", stack="x", port=20001), memory=REMEMBERED)
+    there = FakeDocker(container("tts-test-voice-2", port=20003), container("x", stack="x", port=20002), engine="f")
+    assert survey(TWO, "tts-test", Reached({"a": here, "b": there}, {})) == Survey(
+        running={"tts-test-voice-1": Place("a"), "tts-test-voice-2": Place("b")},
+        ports={"tts-test-voice-2": 20003},
+        taken={"a": frozenset({20001}), "b": frozenset({20002})},
+    )
+    assert survey(TWO, "tts-test", Reached({"a": here}, {"b": REFUSED})) == Survey(
+        running={"tts-test-voice-1": Place("a"), "tts-test-voice-2": Place("b")},
+        ports={"tts-test-voice-2": 20000},
+        taken={"a": frozenset({20001})},
+        silent=frozenset({"b"}),
+    )
+
+
+def test_of_two_containers_of_one_name_the_remembered_one_is_the_instance_and_the_other_is_refused() -> None:
+    here = FakeDocker(container("tts-test-voice-1"), container("tts-test-voice-2"), memory=REMEMBERED)
+    there = FakeDocker(container("tts-test-voice-2", port=20000), engine="f")
+    reached = Reached({"a": here, "b": there}, {})
+    found_now = survey(TWO, "tts-test", reached)
+    assert found_now.running["tts-test-voice-2"] == Place("b")
+    plan = plan_stack(TWO, "tts-test", local_images=True, survey=found_now)
+    with pytest.raises(ConfigError, match=r"'tts-test-voice-2' runs on 'b', and another .* is left on the host 'a'"):
+        check_hosts(TWO, plan, reached, found_now, local_images=False)
+
+
+def test_a_host_that_does_not_answer_is_borne_only_if_something_is_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for memory, refused in ((REMEMBERED, False), ("{}", True)):
+        answers = {"a": FakeDocker(memory=memory), "b": REFUSED}
+        monkeypatch.setattr(looking, "_reach", lambda _at, host, answers=answers: answers[host.name])
+        if refused:
+            with pytest.raises(ConfigError, match=r"hosts\[1\]\.docker: 'ssh://b' does not answer"):
+                reach(TWO, "tts-test")
+        else:
+            assert reach(TWO, "tts-test").silent == {"b": REFUSED}
+
+
+@pytest.mark.parametrize(("machine", "refused"), [("e", True), ("f", False)])
+def test_one_machine_under_two_names_is_refused_and_cloned_machines_are_not(machine: str, refused: bool) -> None:
+    reached = Reached({"a": FakeDocker(engine="e"), "b": FakeDocker(engine=machine)}, {})
+    problems: tuple[Problem, ...] = ()
+    try:
+        check_hosts(TWO, planned(voice()), reached, Survey(), local_images=False)
+    except ConfigError as error:
+        problems = error.problems
+    same = [problem for problem in problems if "is the same Docker engine as that of the host 'a'" in problem.reason]
+    assert bool(same) == refused
+
+
 # ---- what is made
 
 
@@ -236,14 +323,8 @@ def test_the_edges_host_remembers_what_is_on_the_others(world: World) -> None:
     speech(two())
     labels = world.inputs(VOLUME)["tts-test-places"]["labels"]
 
-    class Docker:
-        class api:  # noqa: N801  as docker-py calls it
-            @staticmethod
-            def volumes(filters: dict[str, str]) -> dict[str, Any]:
-                assert filters == {"name": "^tts-test-places$"}
-                return {"Volumes": [{"Labels": {label["label"]: label["value"] for label in labels}}]}
-
-    assert remembered(Docker, "tts-test") == {
+    docker = FakeDocker(memory=next(each["value"] for each in labels if each["label"] == "pulumi-tts.places"))
+    assert remembered(docker, "tts-test") == {
         "b": {
             "tts-test-own-2": Remembered("b", 20002, ()),
             "tts-test-voice-2": Remembered("b", 20000, ()),

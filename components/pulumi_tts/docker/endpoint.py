@@ -35,9 +35,20 @@ def client(at: Endpoint) -> "docker.DockerClient":
     """
     # Imported when asked for: a third of a second that tests on mocks need not pay.
     import docker  # noqa: PLC0415
+    from docker.constants import MINIMUM_DOCKER_API_VERSION  # noqa: PLC0415
+
+    class Direct(docker.APIClient):
+        """Goes by the authority that it was given; requests would take that of `REQUESTS_CA_BUNDLE` in its place."""
+
+        def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+            own = self.verify if verify is None else verify
+            return super().merge_environment_settings(url, proxies, stream, own, cert)
 
     tls = _tls(at) if at.url.startswith("tcp://") else False
-    return docker.DockerClient(base_url=at.url, tls=tls, use_ssh_client=at.url.startswith("ssh://"), timeout=30)
+    # With a version it asks nothing yet.
+    made = docker.DockerClient(base_url=LOCAL, version=MINIMUM_DOCKER_API_VERSION)
+    made.api = Direct(base_url=at.url, tls=tls, use_ssh_client=at.url.startswith("ssh://"), timeout=30)
+    return made
 
 
 def _tls(at: Endpoint) -> Any:

@@ -8,7 +8,7 @@ from pulumi_tts.config import ConfigError, ImageSource, Problem, Stack, versions
 from pulumi_tts.config.problems import shown
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.survey import Reached, reach_edge
-from pulumi_tts.plan import EdgePlan, StackPlan
+from pulumi_tts.plan import EdgePlan, StackPlan, Survey
 
 _ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  compared with, not bound to
 
@@ -24,12 +24,12 @@ def uses_local_images(stack: Stack) -> bool:
     return _has_local_base(reach_edge(stack))
 
 
-def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, local_images: bool) -> None:
+def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, found: Survey, *, local_images: bool) -> None:
     """Raises ConfigError if a host that answers lacks what it was told to have, or has a name or port taken."""
     edge = reached.answering[plan.edge_host.name]
     problems = list(_one_engine_twice(stack, reached)) or list(_edge_elsewhere(plan, reached))
-    for docker in reached.answering.values():
-        problems += _taken_names(docker, plan)
+    for host, docker in reached.answering.items():
+        problems += _taken_names(host, docker, plan, found)
     problems += _taken_ports(edge, stack, plan)
     if local_images:
         problems += _missing_base(stack, plan, reached)
@@ -90,7 +90,7 @@ def _missing_base(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[P
             )
 
 
-def _taken_names(docker: Any, plan: StackPlan) -> Iterator[Problem]:
+def _taken_names(host: str, docker: Any, plan: StackPlan, found: Survey) -> Iterator[Problem]:
     ours = {instance.name: at for at, pool in enumerate(plan.pools) for instance in pool.instances}
     for container in docker.api.containers(all=True):
         name = container["Names"][0].lstrip("/")
@@ -100,6 +100,14 @@ def _taken_names(docker: Any, plan: StackPlan) -> Iterator[Problem]:
                 shown(name),
                 "is the name of a container that is not this stack's",
                 "Choose another name for the pool or the stack, or remove that container",
+            )
+        elif name in ours and found.host_of(name) != host:
+            # As on a host that was given up and is back: Pulumi's state knows nothing of it.
+            yield Problem(
+                f"pools[{ours[name]}].name",
+                shown(name),
+                f"runs on {found.host_of(name)!r}, and another container of that name is left on the host {host!r}",
+                f"Remove that one: docker --host … rm --force {name}",
             )
 
 

@@ -20,7 +20,7 @@ from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.docker.survey import Reached, reach, remembered, survey
 from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
-from pulumi_tts.plan import PoolPlan, StackPlan, plan_stack
+from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
 from pulumi_tts.plan.admission import admission
 from pulumi_tts.render.placement import left_behind_text, placement_table, silent_text
 
@@ -256,10 +256,11 @@ def _planned(
     config = load_stack(args["config"])
     local = uses_local_images(config)
     reached = reach(config, name) if args.get("preflight", True) else None
-    plan = plan_stack(config, name, local, survey(config, name, reached) if reached else None)
+    found = survey(config, name, reached) if reached else Survey()
+    plan = plan_stack(config, name, local, found)
     _refuse_missing(config, secrets)
     if reached:
-        check_hosts(config, plan, reached, local)
+        check_hosts(config, plan, reached, found, local_images=local)
     return plan, reached
 
 

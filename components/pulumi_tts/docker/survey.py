@@ -66,12 +66,7 @@ def survey(stack: Stack, name: str, reached: Reached) -> Survey:
     places: dict[str, Place] = {}
     ports: dict[str, int] = {}
     taken: dict[str, frozenset[int]] = {}
-    # First what was remembered, so that what is seen takes its place.
-    for instance, kept in _instances(remembered(reached.answering[stack.hosts[0].name], name)):
-        if kept.host not in reached.answering:
-            places[instance] = Place(kept.host, kept.gpus)
-            if kept.port:
-                ports[instance] = kept.port
+    memory = dict(_instances(remembered(reached.answering[stack.hosts[0].name], name)))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         listed = pool.map(lambda docker: docker.api.containers(all=True), reached.answering.values())
     for host, containers in zip(reached.answering, listed, strict=True):
@@ -81,11 +76,19 @@ def survey(stack: Stack, name: str, reached: Reached) -> Survey:
                 continue
             # Stopped ones too: their cards are theirs again when they start.
             instance = container["Names"][0].lstrip("/")
+            if instance in places and not (instance in memory and memory[instance].host == host):
+                continue  # what is left of it from before (preflight says so)
             gpus = labels.get(GPUS_LABEL)
             places[instance] = Place(host, tuple(gpus.split(",")) if gpus else ())
             if PORT_LABEL in labels:
                 ports[instance] = int(labels[PORT_LABEL])
         taken[host] = frozenset(_ports_of_others(containers, name))
+    for instance, kept in memory.items():
+        # Of a host that does not answer, or that is gone from the config; what is seen elsewhere is not there.
+        if kept.host not in reached.answering and instance not in places:
+            places[instance] = Place(kept.host, kept.gpus)
+            if kept.port:
+                ports[instance] = kept.port
     return Survey(places, ports, taken, frozenset(reached.silent))
 
 
