@@ -15,6 +15,7 @@ from fill.errors import FillError
 from fill.manifest import OWN_FOLDER
 from fill.sources import Wanted
 
+_NOTHING_BEYOND = 416
 _AT_ONCE = 4
 """Files that are fetched side by side: a hub serves each no faster than it likes to."""
 
@@ -77,6 +78,8 @@ def _continue(wanted: Wanted, part: Path) -> None:
         try:
             http_get(wanted.url, file, resume_size=there, headers=wanted.headers, expected_size=wanted.size)
         except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
+            if isinstance(error, HfHubHTTPError) and error.response.status_code == _NOTHING_BEYOND:
+                part.unlink()  # longer than the file, so it is none of it; the next time it is fetched whole
             raise FillError(f"{wanted.path} could not be fetched from {wanted.url}: {error}") from error
 
 

@@ -91,6 +91,9 @@ def a_hub(files: dict[str, bytes], address: str = "127.0.0.1") -> Iterator[Hub]:
             content = hub.changed.get(path, hub.files[path])
             first = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
             rest, length = content[first:], len(content)
+            if asked and first >= length:
+                self._refuse(416, "")
+                return
             headers = {"Content-Range": f"bytes {first}-{length - 1}/{length}"} if asked else {}
             cut = hub.cut_after.get(path)
             if cut is None:
