@@ -17,12 +17,12 @@ from bootstrap.pulumi import Engine
 from pulumi_tts.config import load_stack, versions
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.docker.preflight import uses_local_images
-from pulumi_tts.plan.images import base_image, engine_image
+from pulumi_tts.plan.images import base_image, engine_image, envoy_image
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
 from tests.system.conftest import dev_like, take_away
 from tests.system.deployment import Deployment, free_port
-from tests.system.images import edge_on_this_machine, on_this_machine
+from tests.system.images import on_this_machine
 
 OUTSIDE = "198.51.100.1"
 """An address of the world outside (RFC 5737), which this machine has meanwhile."""
@@ -41,12 +41,13 @@ class Fleet(Deployment):
     there: docker.DockerClient
 
     def ids_there(self) -> dict[str, str]:
-        """The id of every container of this stack on the other machine, by its name."""
-        listed = self.there.containers.list(all=True, filters={"label": f"pulumi-tts.stack={self.full_name}"})
+        """The id of every instance of this stack on the other machine, by its name."""
+        labels = [f"pulumi-tts.stack={self.full_name}", "pulumi-tts.part=instance"]
+        listed = self.there.containers.list(all=True, filters={"label": labels})
         return {str(container.name): str(container.id) for container in listed}
 
     def everywhere(self) -> dict[str, str]:
-        """The id of every container that lasts, on both machines."""
+        """The id of every container that lasts on this machine, and of every instance on the other."""
         return self.lasting_ids() | self.ids_there()
 
     def speaks(self, name: str) -> bool:
@@ -55,6 +56,17 @@ class Fleet(Deployment):
             url = f"http://{name}.localhost:{self.config['edge']['port']}/v1/audio/speech"
             answer = client.post(url, json=SPEECH)
         return answer.status_code == 200 and answer.content.startswith(b"RIFF")
+
+
+def bring_images(there: AnotherHost) -> str:
+    """Brings the images that both machines need, which the other one can neither build nor pull; the engine's name."""
+    local = uses_local_images(load_stack(dev_like(free_port())))
+    engine = engine_image(ENGINES["voice"], base_image(local))
+    for image in (engine, envoy_image(local)):
+        copy_image(on_this_machine(image), there.endpoint)
+    if local:
+        copy_image(versions.images().local_base, there.endpoint)
+    return engine.reference
 
 
 def two_hosts(there: AnotherHost, image: str) -> dict[str, Any]:
@@ -68,8 +80,6 @@ def two_hosts(there: AnotherHost, image: str) -> dict[str, Any]:
         "health": {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", **PATIENT},
     }
     return {
-        # Nothing is pulled: the images are there under the names that a registry would give them.
-        "images": "registry",
         "hosts": [{"name": "here"}, {"name": "there", "docker": there.endpoint, "address": there.address}],
         "pools": [
             {
@@ -84,30 +94,22 @@ def two_hosts(there: AnotherHost, image: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def images() -> Iterator[str]:
-    """The image of an engine that speaks, and Traefik's, on this machine; the first one's name."""
-    local = uses_local_images(load_stack(dev_like(free_port())))
-    here = docker.from_env().images
-    traefik = edge_on_this_machine(local)
-    if traefik != versions.images().traefik:
-        here.get(traefik).tag(versions.images().traefik)
-    yield on_this_machine(engine_image(ENGINES["voice"], base_image(local)))
-    if traefik != versions.images().traefik:
-        here.remove(versions.images().traefik, noprune=True)
-
-
-@pytest.fixture(scope="module")
-def there(images: str) -> Iterator[AnotherHost]:
+def there() -> Iterator[AnotherHost]:
     """The other machine."""
     with another_host(1) as host:
-        copy_image(images, host.endpoint)
         yield host
 
 
 @pytest.fixture(scope="module")
-def fleet(there: AnotherHost, images: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def image(there: AnotherHost) -> str:
+    """The engine that speaks, on both machines."""
+    return bring_images(there)
+
+
+@pytest.fixture(scope="module")
+def fleet(there: AnotherHost, image: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A stack on both; who changes its config changes it back."""
-    deployment = Fleet("fleet", two_hosts(there, images), tmp_path_factory.mktemp("fleet"), engine)
+    deployment = Fleet("fleet", two_hosts(there, image), tmp_path_factory.mktemp("fleet"), engine)
     deployment.there = docker.DockerClient(base_url=there.endpoint)
     try:
         deployment.up()
@@ -176,6 +178,7 @@ def test_ports_are_on_the_private_address_and_nowhere_else(fleet: Fleet, there: 
     assert listed == {
         "tts-fleet-voice-2": {"8000/tcp": [{"HostIp": there.address, "HostPort": "20000"}]},
         "tts-fleet-voice-4": {"8000/tcp": [{"HostIp": there.address, "HostPort": "20001"}]},
+        "tts-fleet-socket-proxy-there": {"2375/tcp": [{"HostIp": there.address, "HostPort": "20999"}]},
     }
     elsewhere = "10.214.1.99"
     assert there.run("ip", "address", "add", f"{elsewhere}/24", "dev", "eth0") == 0
@@ -261,7 +264,8 @@ def test_while_a_host_is_gone_the_others_serve_and_change(changed: Fleet, there:
 def test_the_config_of_before_is_reached_again(fleet: Fleet) -> None:
     fleet.up()
     fleet.up(expect_no_changes=True)
-    assert set(fleet.everywhere()) == {"tts-fleet-edge", *(f"tts-fleet-voice-{number}" for number in (1, 2, 3, 4))}
+    ours = {f"tts-fleet-{part}" for part in ("edge", "guard", "keeper", "socket-proxy")}
+    assert set(fleet.everywhere()) == ours | {f"tts-fleet-voice-{number}" for number in (1, 2, 3, 4)}
 
 
 def test_while_an_engine_hangs_its_instances_go_on_speaking(fleet: Fleet, there: AnotherHost) -> None:
