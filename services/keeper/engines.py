@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +41,9 @@ class DockerError(Exception):
 class DockerHost:
     """One host's engine."""
 
-    def __init__(self, proxy: str, token: str | None) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(base_url=proxy, headers=headers, timeout=TIME_LIMIT, trust_env=False)
+    def __init__(self, proxy: str, token: Callable[[], str | None]) -> None:
+        self._token = token
+        self._client = httpx.AsyncClient(base_url=proxy, timeout=TIME_LIMIT, trust_env=False)
 
     async def containers(self) -> dict[str, Container]:
         """Every instance of this stack by its name. Raises DockerError."""
@@ -62,7 +62,14 @@ class DockerHost:
 
     async def _ask(self, method: str, path: str, time_limit: float) -> httpx.Response:
         try:
-            answer = await self._client.request(method, path, timeout=httpx.Timeout(TIME_LIMIT, read=time_limit))
+            # Read each time: another token is another file, and restarts nothing.
+            token = self._token()
+        except OSError as error:
+            raise DockerError(f"the token for Docker cannot be read: {error}") from error
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        time_limits = httpx.Timeout(TIME_LIMIT, read=time_limit)
+        try:
+            answer = await self._client.request(method, path, headers=headers, timeout=time_limits)
         except httpx.HTTPError as error:
             raise DockerError(f"Docker does not answer: {error or type(error).__name__}") from error
         if answer.is_error:

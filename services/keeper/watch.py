@@ -73,7 +73,7 @@ class Watch:
                 self._forget(name)
         for name, proxy in wanted.items():
             if name not in self._hosts:
-                self._hosts[name] = (proxy, DockerHost(proxy, self._token()))
+                self._hosts[name] = (proxy, DockerHost(proxy, self._token))
 
     def _forget(self, name: str) -> None:
         self._containers.pop(name, None)

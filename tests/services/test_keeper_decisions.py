@@ -254,7 +254,7 @@ def test_a_proxy_that_wants_a_token_gets_it() -> None:
     docker = FakeDocker("voice-1", token="the token")
 
     async def listed(token: str | None) -> dict[str, Container]:
-        host = DockerHost(docker.url, token)
+        host = DockerHost(docker.url, lambda: token)
         try:
             return await host.containers()
         finally:
@@ -263,6 +263,28 @@ def test_a_proxy_that_wants_a_token_gets_it() -> None:
     assert asyncio.run(listed("the token"))["voice-1"].well
     with pytest.raises(DockerError, match=r"401 .*This proxy wants its token"):
         asyncio.run(listed(None))
+    docker.close()
+
+
+def test_a_token_that_changes_is_taken_up_and_one_that_cannot_be_read_is_said() -> None:
+    docker = FakeDocker("voice-1", token="the first")
+    tokens = iter(["the first", "the second"])
+
+    def unreadable() -> str:
+        raise PermissionError("no")
+
+    async def through() -> None:
+        host = DockerHost(docker.url, lambda: next(tokens))
+        assert await host.containers()
+        docker.token = "the second"
+        assert await host.containers()
+        await host.close()
+        blind = DockerHost(docker.url, unreadable)
+        with pytest.raises(DockerError, match="the token for Docker cannot be read: no"):
+            await blind.containers()
+        await blind.close()
+
+    asyncio.run(through())
     docker.close()
 
 

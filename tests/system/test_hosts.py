@@ -19,7 +19,7 @@ from bootstrap.pulumi import Engine
 from pulumi_tts.config import load_stack
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.docker.preflight import uses_local_images
-from pulumi_tts.plan.images import base_image, engine_image
+from pulumi_tts.plan.images import base_image, engine_image, envoy_image
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
 from tests.system.conftest import dev_like, take_away
@@ -43,12 +43,13 @@ class Fleet(Deployment):
     there: docker.DockerClient
 
     def ids_there(self) -> dict[str, str]:
-        """The id of every container of this stack on the other machine, by its name."""
-        listed = self.there.containers.list(all=True, filters={"label": f"pulumi-tts.stack={self.full_name}"})
+        """The id of every instance of this stack on the other machine, by its name."""
+        labels = [f"pulumi-tts.stack={self.full_name}", "pulumi-tts.part=instance"]
+        listed = self.there.containers.list(all=True, filters={"label": labels})
         return {str(container.name): str(container.id) for container in listed}
 
     def everywhere(self) -> dict[str, str]:
-        """The id of every container that lasts, on both machines."""
+        """The id of every container that lasts on this machine, and of every instance on the other."""
         return self.lasting_ids() | self.ids_there()
 
     def instances(self) -> dict[str, str]:
@@ -68,7 +69,18 @@ class Fleet(Deployment):
         return answer.status_code == 200 and answer.content.startswith(b"RIFF")
 
 
-def two_hosts(there: AnotherHost, image: str, local: bool) -> dict[str, Any]:
+def bring_images(there: AnotherHost) -> str:
+    """Brings the images that both machines need, which the other one can neither build nor pull; the engine's name."""
+    local = uses_local_images(load_stack(dev_like(free_port())))
+    engine = engine_image(ENGINES["voice"], base_image(local))
+    for image in (engine, envoy_image(local)):
+        copy_image(on_this_machine(image), there.endpoint)
+    if local:
+        copy_image(base_image(local), there.endpoint)
+    return engine.reference
+
+
+def two_hosts(there: AnotherHost, image: str) -> dict[str, Any]:
     """Four instances that speak, on this machine and another one."""
     engine = {
         "image": image,
@@ -79,7 +91,7 @@ def two_hosts(there: AnotherHost, image: str, local: bool) -> dict[str, Any]:
         "health": {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", **PATIENT},
     }
     return {
-        "images": "local" if local else "registry",
+        "images": "local" if uses_local_images(load_stack(dev_like(free_port()))) else "registry",
         "hosts": [{"name": "here"}, {"name": "there", "docker": there.endpoint, "address": there.address}],
         "pools": [
             {
@@ -94,33 +106,22 @@ def two_hosts(there: AnotherHost, image: str, local: bool) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def local() -> bool:
-    """Whether images are built here."""
-    return uses_local_images(load_stack(dev_like(free_port())))
-
-
-@pytest.fixture(scope="module")
-def voice(local: bool) -> str:
-    """The image of an engine that speaks, by name: there is no building of it on the other machine."""
-    return on_this_machine(engine_image(ENGINES["voice"], base_image(local)))
-
-
-@pytest.fixture(scope="module")
-def there(voice: str, local: bool) -> Iterator[AnotherHost]:
+def there() -> Iterator[AnotherHost]:
     """The other machine."""
     with another_host(1) as host:
-        copy_image(voice, host.endpoint)
-        if local:
-            copy_image(base_image(local), host.endpoint)
         yield host
 
 
 @pytest.fixture(scope="module")
-def fleet(
-    there: AnotherHost, voice: str, local: bool, engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Fleet]:
+def image(there: AnotherHost) -> str:
+    """The engine that speaks, on both machines."""
+    return bring_images(there)
+
+
+@pytest.fixture(scope="module")
+def fleet(there: AnotherHost, image: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A stack on both; who changes its config changes it back."""
-    deployment = Fleet("fleet", two_hosts(there, voice, local), tmp_path_factory.mktemp("fleet"), engine)
+    deployment = Fleet("fleet", two_hosts(there, image), tmp_path_factory.mktemp("fleet"), engine)
     deployment.there = docker.DockerClient(base_url=there.endpoint)
     try:
         deployment.up()
@@ -189,6 +190,7 @@ def test_ports_are_on_the_private_address_and_nowhere_else(fleet: Fleet, there: 
     assert listed == {
         "tts-fleet-voice-2": {"8000/tcp": [{"HostIp": there.address, "HostPort": "20000"}]},
         "tts-fleet-voice-4": {"8000/tcp": [{"HostIp": there.address, "HostPort": "20001"}]},
+        "tts-fleet-socket-proxy-there": {"2375/tcp": [{"HostIp": there.address, "HostPort": "20999"}]},
     }
     elsewhere = "10.214.1.99"
     assert there.run("ip", "address", "add", f"{elsewhere}/24", "dev", "eth0") == 0

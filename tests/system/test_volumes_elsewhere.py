@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.pulumi import Engine
 from pulumi_tts.config import versions
-from pulumi_tts.plan.images import own_image
+from pulumi_tts.plan.images import envoy_image, own_image
 from tests.services.hub import REPOSITORY, Hub
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
@@ -54,8 +54,8 @@ def fleet(hub: Hub, engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
         pytest.skip("images of ours would be built from a registry's on both machines")
     with another_host(2) as there:
         # Its engine builds nothing: without a bridge of its own, a build has no network.
-        for name in ("fill", "tidy"):
-            copy_image(on_this_machine(own_image(name, local=True)), there.endpoint)
+        for image in (own_image("fill", local=True), own_image("tidy", local=True), envoy_image(local=True)):
+            copy_image(on_this_machine(image), there.endpoint)
         copy_image(BASE, there.endpoint)
         deployment = Deployment("volumes", two_hosts(there, hub.url), tmp_path_factory.mktemp("volumes"), engine)
         deployment.set_secret("tts:hubToken", TOKEN)

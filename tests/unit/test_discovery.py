@@ -11,7 +11,8 @@ from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.socket_proxy import SocketProxy
 from pulumi_tts.plan import StackPlan, plan_stack
-from pulumi_tts.plan.socket_proxy import Published, keeper_proxy, socket_of
+from pulumi_tts.plan.ports import Published
+from pulumi_tts.plan.socket_proxy import keeper_proxy, keeper_proxy_elsewhere, socket_of
 from pulumi_tts.render import discovery, socket_proxy, traefik
 from tests.unit.configs import stack
 from tests.unit.conftest import World, run
@@ -183,7 +184,9 @@ def test_the_socket_is_where_the_endpoint_says() -> None:
     assert socket_of("ssh://ops@gpu-1") == socket_of("tcp://gpu-1:2376") == "/var/run/docker.sock"
 
 
-PUBLISHED = keeper_proxy("tts-dev", ["tts-dev-voice"], "ssh://gpu-1", Published("10.0.0.5", 2375))
+PUBLISHED = keeper_proxy_elsewhere(
+    "tts-dev", ["tts-dev-voice"], "ssh://gpu-1", "gpu-1", Published("10.0.0.5", 20999, "http://gpu-1.internal:20999")
+)
 
 
 def test_a_proxy_for_another_machine_has_an_address_there_and_a_token(world: World) -> None:
@@ -192,12 +195,12 @@ def test_a_proxy_for_another_machine_has_an_address_there_and_a_token(world: Wor
         proxy = SocketProxy(
             PUBLISHED, stack="tts-dev", image="envoy", at=Endpoint("ssh://gpu-1"), parent=parent, token="secret"
         )
-        assert proxy.url == "http://10.0.0.5:2375"
+        assert proxy.url == "http://gpu-1.internal:20999"
         return proxy.network
 
     run(program)
-    proxy = world.inputs(CONTAINER)["tts-dev-socket-proxy"]
-    assert proxy["ports"] == [{"internal": 2375, "external": 2375, "ip": "10.0.0.5"}]
+    proxy = world.inputs(CONTAINER)["tts-dev-socket-proxy-gpu-1"]
+    assert proxy["ports"] == [{"internal": 2375, "external": 20999, "ip": "10.0.0.5"}]
     assert "secret" not in str(proxy), "inspect would show it"
 
 

@@ -1,16 +1,19 @@
 """Several hosts: ports that stay, a host that does not answer, and what is made on each, all without Docker."""
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from pulumi_tts import command
 from pulumi_tts.config import ConfigError, Problem, load_stack
 from pulumi_tts.docker import SpeechStack
 from pulumi_tts.docker import survey as looking
 from pulumi_tts.docker.elsewhere import _left_as_it_is
-from pulumi_tts.docker.preflight import check_hosts
+from pulumi_tts.docker.preflight import _taken_proxy_ports, check_hosts
 from pulumi_tts.docker.survey import Reached, Remembered, reach, remembered, survey
 from pulumi_tts.plan import Place, StackPlan, Survey, plan_stack
 from tests.unit.configs import many, second, stack, voice
@@ -96,7 +99,7 @@ def test_a_port_outside_the_range_is_given_up() -> None:
 
 
 def test_too_few_ports_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"hosts\[1\]\.ports: '20000-20001' has too few .* larger by 2"):
+    with pytest.raises(ConfigError, match=r"hosts\[1\]\.ports: '20000-20001' has too few .* larger by 3"):
         planned(voice(instances=8), hosts=[HERE, second(ports="20000-20001")])
 
 
@@ -265,6 +268,11 @@ def test_each_host_has_a_provider_and_what_its_instances_share(world: World) -> 
         "tts-test-own-2",
         "tts-test-own-2-outputs",
         "tts-test-own-image-b",
+        "tts-test-socket-proxy-b",
+        "tts-test-socket-proxy-b-files",
+        "tts-test-socket-proxy-b-files-courier",
+        "tts-test-socket-proxy-b-image",
+        "tts-test-socket-proxy-b-network",
         "tts-test-voice-2",
         "tts-test-voice-2-outputs",
         "tts-test-voice-4",
@@ -283,6 +291,7 @@ def test_ports_elsewhere_are_on_the_private_address_only(world: World) -> None:
         "tts-test-voice-2": [("10.0.0.7", 20000)],
         "tts-test-voice-4": [("10.0.0.7", 20001)],
         "tts-test-own-2": [("10.0.0.7", 20002)],
+        "tts-test-socket-proxy-b": [("10.0.0.7", 20999)],
     }
 
 
@@ -298,6 +307,93 @@ def test_instances_elsewhere_have_no_way_out_unless_their_engine_fetches(world: 
     assert "options" not in networks["tts-test-outside-b"]
     assert containers["tts-test-voice-2"]["dns"] == ["127.0.0.1"]
     assert "dns" not in containers["tts-test-own-2"]
+
+
+def uploads(world: World, courier: str, secret: bool = False) -> dict[str, str]:
+    """The files that a courier brings, by their names; those that are kept secret in the state may be `secret` only."""
+    found = world.inputs(CONTAINER)[f"{courier}-courier"]["uploads"]
+    if secret:
+        assert found.pop(_special_sig_key) == _special_secret_sig
+        found = found["value"]
+    return {upload["file"].removeprefix("/files/incoming/"): upload["content"] for upload in found}
+
+
+def test_the_keeper_reaches_every_host_that_has_guarded_instances(world: World) -> None:
+    named = second(name="c", docker="ssh://c", address="c.internal", bind="10.0.0.8", ports="30000-30009")
+    unguarded = voice(name="un", guard="none", heal="none", routes={"path": "/un"}, pins=[{"instance": 1, "host": "d"}])
+    unguarded |= {"instances": 1}
+    guarded = voice(instances=3, pins=[{"instance": at, "host": host} for at, host in enumerate("abc", start=1)])
+    fourth = second(name="d", docker="ssh://d", address="10.0.0.9")
+    speech(stack(guarded, unguarded, hosts=[HERE, second(), named, fourth]))
+    told = json.loads(uploads(world, "tts-test-guard-files")["pools.json"])
+    assert told["hosts"] == [
+        {"name": "a", "proxy": "http://tts-test-socket-proxy:2375"},
+        {"name": "b", "proxy": "http://10.0.0.7:20999"},
+        {"name": "c", "proxy": "http://c.internal:30009"},
+    ]
+    assert [each["host"] for each in told["pools"][0]["instances"]] == ["a", "b", "c"]
+    proxies = {name for name in world.inputs(CONTAINER) if "socket-proxy" in name and "courier" not in name}
+    assert proxies == {"tts-test-socket-proxy", "tts-test-socket-proxy-b", "tts-test-socket-proxy-c"}
+
+
+def test_only_who_has_the_token_may_ask_another_hosts_docker(world: World) -> None:
+    world.computed["result"] = "the-token"
+    speech(two())
+    containers = world.inputs(CONTAINER)
+    assert "Bearer the-token" in uploads(world, "tts-test-socket-proxy-b-files", secret=True)["routes.json"]
+    assert "Bearer" not in uploads(world, "tts-test-socket-proxy-files")["routes.json"], "nobody else is on its network"
+    keeper = containers["tts-test-keeper"]
+    assert keeper["envs"] == ["KEEPER_TOKEN=/token/current/token"]
+    (mounted,) = [each for each in keeper["volumes"] if each["containerPath"] == "/token"]
+    assert (mounted["volumeName"], mounted["readOnly"]) == ("tts-test-keeper-token", True)
+    holders = {
+        name
+        for name, inputs in containers.items()
+        if "tts-test-keeper-token" in str([each["volumeName"] for each in inputs.get("volumes") or ()])
+    }
+    assert holders == {"tts-test-keeper", "tts-test-keeper-token-courier"}
+    assert uploads(world, "tts-test-keeper-token", secret=True) == {"token": "the-token"}
+    assert containers["tts-test-keeper-token-courier"]["user"] == "0:65532"
+    for name, inputs in containers.items():
+        shown = {key: value for key, value in inputs.items() if key != "uploads"}
+        assert "the-token" not in str(shown), f"inspect would show it: {name}"
+
+
+def test_one_host_needs_no_token(world: World) -> None:
+    speech(stack(voice(), hosts=[HERE]))
+    assert "envs" not in world.inputs(CONTAINER)["tts-test-keeper"]
+    assert not [made.name for made in world.made if "keeper-token" in made.name]
+
+
+def test_no_instance_has_the_port_of_the_socket_proxy() -> None:
+    survey = Survey(running={"tts-test-voice-2": Place("b")}, ports={"tts-test-voice-2": 20999})
+    assert where(planned(voice(instances=2), survey=survey))["voice-2"] == "http://10.0.0.7:20000"
+    with pytest.raises(ConfigError, match="1 instances go on 'b', and 0 get one"):
+        planned(voice(instances=2), hosts=[HERE, second(ports="20000-20000")])
+
+
+def test_a_port_of_the_socket_proxy_that_somebody_has_is_refused_before_anything_is_touched() -> None:
+    plan = planned(voice(instances=2))
+
+    def refused(stack_label: str, part: str, ip: str, port: int) -> list[str]:
+        container = {
+            "Names": ["/somebody"],
+            "Labels": {"pulumi-tts.stack": stack_label, "pulumi-tts.part": part},
+            "Ports": [{"IP": ip, "PublicPort": port}, {"PrivatePort": 1}],
+        }
+        docker = SimpleNamespace(api=SimpleNamespace(containers=lambda: [container]))
+        config = load_stack(stack(hosts=[HERE, second()]))
+        return [str(each) for each in _taken_proxy_ports(config, plan, Reached({"a": docker, "b": docker}, {}))]
+
+    (problem,) = refused("tts-other", "socket-proxy", "0.0.0.0", 20999)
+    assert problem == (
+        "hosts[1].ports: '20000-20999' ends with the port of the socket proxy, 20999, which the container 'somebody' "
+        "has on 'b'. Write a range that ends with a free port, or stop what has it"
+    )
+    assert refused("tts-test", "instance", "10.0.0.7", 20999), "an instance of an earlier version's"
+    assert not refused("tts-test", "socket-proxy", "10.0.0.7", 20999)
+    assert not refused("tts-other", "instance", "10.0.0.7", 20998)
+    assert not refused("tts-other", "instance", "10.0.0.99", 20999)
 
 
 def test_an_instance_elsewhere_is_at_most_three_resources(world: World) -> None:

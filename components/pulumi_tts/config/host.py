@@ -117,7 +117,9 @@ class Host(Strict):
     bind: PrivateAddress | None = None
     """The address of this host on which its instances' ports are published. Default: `address`, if it is an IP."""
     ports: PortRange = "20000-20999"
-    """The ports that instances get on that address, from the lowest free one up. Default: 20000-20999."""
+    """The ports that instances get on that address, from the lowest free one up. Default: 20000-20999.
+
+    The last one is not an instance's: on it the keeper reaches the host's Docker, through a socket proxy."""
     gpus: list[Gpu] = []
     """The cards that instances may use. Default: none."""
     mig: bool = False
@@ -129,9 +131,14 @@ class Host(Strict):
         return self.bind or (self.address if self.address and is_ip_address(self.address) else None)
 
     @property
-    def port_range(self) -> range:
+    def instance_ports(self) -> range:
         """The ports that instances may get."""
-        return ports_of(self.ports)
+        return ports_of(self.ports)[:-1]
+
+    @property
+    def proxy_port(self) -> int:
+        """The port of the socket proxy: always the last one, so that no instance ever has it."""
+        return ports_of(self.ports)[-1]
 
     @model_validator(mode="after")
     def _certificates_have_a_use(self) -> "Host":

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
-from pulumi_tts.docker.hardening import PLACES_LABEL, network_labels, volume_labels
+from pulumi_tts.docker.hardening import NO_WAY_BACK, PLACES_LABEL, network_labels, volume_labels
 from pulumi_tts.docker.survey import Remembered
 from pulumi_tts.plan import HostPlan, StackPlan
 from pulumi_tts.plan.names import on_host, places_volume
@@ -57,14 +57,10 @@ def elsewhere(plan: StackPlan, host: HostPlan, parent: pulumi.Resource) -> Elsew
     options = pulumi.ResourceOptions.merge(_options(to, host.silent), pulumi.ResourceOptions(parent=parent))
     closed = outside = None
     if host.confines:
-        # Docker publishes no port on an internal network. On this one it does, and what leaves it keeps an address that
-        # nobody outside this host knows a way back to; nor do its containers reach each other.
         name = on_host(f"{plan.name}-network", host.name)
-        rules = {
-            "com.docker.network.bridge.enable_ip_masquerade": "false",
-            "com.docker.network.bridge.enable_icc": "false",
-        }
-        closed = docker.Network(name, name=name, options=rules, labels=network_labels(plan.name), opts=options).name
+        closed = docker.Network(
+            name, name=name, options=NO_WAY_BACK, labels=network_labels(plan.name), opts=options
+        ).name
     if host.fetches:
         name = on_host(f"{plan.name}-outside", host.name)
         outside = docker.Network(name, name=name, labels=network_labels(plan.name), opts=options).name

@@ -25,6 +25,13 @@ for file in {CURRENT}/*; do
 done
 """
 
+# For one reader: root has no right to give files away here, but may give them to a group that is its own.
+_PRIVATE = f"""
+set -e
+umask 027
+for name in "$@"; do chmod 0640 {_INCOMING}/"$name"; chgrp "$(id -g)" {_INCOMING}/"$name"; done
+"""
+
 
 def _brought(exit_code: int | None) -> None:
     # The provider waits for the courier's end and does not look at how it ended.
@@ -50,7 +57,10 @@ class LiveFiles:
         files: Mapping[str, pulumi.Input[str]],
         image: pulumi.Input[str],
         parent: pulumi.Resource,
+        *,
+        reader: int | None = None,
     ) -> None:
+        """``reader`` is the group whose programs alone may read the files. Default: anybody who mounts the volume."""
         self.volume = docker.Volume(
             name, name=name, labels=volume_labels(stack, "files"), opts=pulumi.ResourceOptions(parent=parent)
         )
@@ -58,9 +68,9 @@ class LiveFiles:
             f"{name}-courier",
             name=f"{name}-courier",
             image=image,
-            entrypoints=["/bin/sh", "-c", _MOVE, "courier"],
+            entrypoints=["/bin/sh", "-c", _MOVE if reader is None else _PRIVATE + _MOVE, "courier"],
             command=sorted(files),
-            user="0:0",
+            user=f"0:{reader or 0}",
             network_mode="none",
             uploads=[
                 docker.ContainerUploadArgs(file=f"{_INCOMING}/{file}", content=content)

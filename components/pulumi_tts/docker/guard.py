@@ -53,6 +53,8 @@ class EnvoyGuardArgs(TypedDict):
     """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the guard's resource name."""
+    elsewhere: NotRequired[Any]
+    """In Python only: an Elsewhere for each host of the plan that is not the edge's, by its name."""
     plan: NotRequired[Any]
     """In Python only: a GuardPlan, where SpeechStack has planned everything; `pools`, `guard` and `keeper` are then not
     read."""
@@ -101,7 +103,9 @@ class EnvoyGuard(pulumi.ComponentResource):
             networks=networks,
             volumes=volumes,
             envoy=image,
+            envoy_elsewhere=plan.image,
             at=at,
+            elsewhere=args.get("elsewhere", {}),
             after=[live.courier],
             parent=self,
         )

@@ -12,6 +12,12 @@ _LOGS = {"max-size": "10m", "max-file": "3"}
 # The provider does not apply edits of these to a running container, and says nothing (pulumi-docker's traps, 1).
 REPLACED_ON = ["healthcheck", "tmpfs", "init"]
 
+# Docker publishes no port on an internal network. On one with these options it does, and what leaves it keeps an
+# address that nobody outside its host knows a way back to; nor do its containers reach each other.
+NO_WAY_BACK = {
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+    "com.docker.network.bridge.enable_icc": "false",
+}
 
 GPUS_LABEL = "pulumi-tts.gpus"
 """Says which cards an instance has; placement leaves it on them."""

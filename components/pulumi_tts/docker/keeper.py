@@ -1,22 +1,25 @@
-"""The keeper's container beside the guard's, and what it reaches Docker through."""
+"""The keeper's container beside the guard's, and what it reaches Docker through, on each host."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_docker as docker
 
+from pulumi_tts.docker.elsewhere import Elsewhere
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.hardening import container_options, hardened
 from pulumi_tts.docker.images import image_on_host
+from pulumi_tts.docker.kept_hosts import KeptHosts
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.docker.rotation import Keeper
 from pulumi_tts.docker.socket_proxy import SocketProxy
+from pulumi_tts.plan.images import Image
 from pulumi_tts.plan.keeper import KeeperPlan
 from pulumi_tts.plan.socket_proxy import keeper_proxy
 
 _PIDS = 128
-_USER = "65532:65532"
+_USER = 65532
 
 
 class KeeperContainer:
@@ -31,24 +34,44 @@ class KeeperContainer:
         networks: Sequence[pulumi.Input[str]],
         volumes: Sequence[docker.ContainerVolumeArgs],
         envoy: pulumi.Input[str],
+        envoy_elsewhere: Image,
         at: Endpoint,
+        elsewhere: Mapping[str, Elsewhere],
         after: Sequence[pulumi.Resource],
         parent: pulumi.Resource,
     ) -> None:
-        """``pools`` are what the guarded pools' resources are called, ``volumes`` what it shares with Envoy."""
+        """``pools`` are what the guarded pools' resources are called, ``volumes`` what it shares with Envoy.
+
+        ``envoy`` is Envoy's image on this host, ``envoy_elsewhere`` the one that other hosts are to have.
+        """
         before_docker = keeper_proxy(stack, (), at.url)
         proxy = SocketProxy(before_docker, stack=stack, image=envoy, at=at, parent=parent, pools=pools)
+        hosts = (
+            KeptHosts(
+                plan,
+                pools,
+                stack=stack,
+                envoy=envoy_elsewhere,
+                envoy_here=envoy,
+                elsewhere=elsewhere,
+                reader=_USER,
+                parent=parent,
+            )
+            if plan.elsewhere
+            else None
+        )
         self.container = docker.Container(
             plan.name,
             name=plan.name,
             image=image_on_host(f"{plan.name}-image", plan.image, parent),
-            user=_USER,
+            user=f"{_USER}:{_USER}",
+            envs=hosts.environment if hosts else None,
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev"},  # noqa: S108  a path inside the container
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network) for network in (*networks, proxy.network)
             ],
-            volumes=list(volumes),
+            volumes=[*volumes, *(hosts.volumes if hosts else ())],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", "python3", "-m", "keeper.healthcheck"],
                 interval="2s",
@@ -60,7 +83,7 @@ class KeeperContainer:
             wait_timeout=60,
             restart="unless-stopped",
             **hardened(stack, "keeper", plan.memory),
-            opts=container_options(parent, after=after),
+            opts=container_options(parent, after=[*after, *(hosts.ready if hosts else ())]),
         )
         limit_pids(self.container, at, _PIDS)
         # By this, an instance that is to be replaced is drained first.

@@ -31,6 +31,7 @@ def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, found: Survey, 
     for host, docker in reached.answering.items():
         problems += _taken_names(host, docker, plan, found)
     problems += _taken_ports(edge, stack, plan)
+    problems += _taken_proxy_ports(stack, plan, reached)
     if local_images:
         problems += _missing_base(stack, plan, reached)
     if problems:
@@ -128,6 +129,29 @@ def _taken_ports(docker: Any, stack: Stack, plan: StackPlan) -> Iterator[Problem
         for port in wanted.keys() - published:
             if reason := _refusal_to_bind(plan.edge.bind, port):
                 yield _taken(wanted[port], port, f"cannot be had on {plan.edge.bind} of this machine ({reason})")
+
+
+def _taken_proxy_ports(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[Problem]:
+    """Each other host's socket proxy has the last port of its range, whoever else would like it."""
+    wanted = {host.name: host.proxy for host in plan.guard.keeper.elsewhere} if plan.guard else {}
+    for at, host in enumerate(stack.hosts):
+        if host.name not in wanted or host.name not in reached.answering:
+            continue
+        proxy = wanted[host.name]
+        for container in reached.answering[host.name].api.containers():
+            labels, name = container["Labels"], container["Names"][0].lstrip("/")
+            ours = labels.get("pulumi-tts.stack") == plan.name and labels.get("pulumi-tts.part") == "socket-proxy"
+            if not ours and any(
+                binding.get("PublicPort") == proxy.port and _same_address(proxy.ip, binding.get("IP", ""))
+                for binding in container["Ports"]
+            ):
+                yield Problem(
+                    f"hosts[{at}].ports",
+                    shown(host.ports),
+                    f"ends with the port of the socket proxy, {proxy.port}, which the container {name!r} has on "
+                    f"{host.name!r}",
+                    "Write a range that ends with a free port, or stop what has it",
+                )
 
 
 def _taken(path: str, port: int, reason: str) -> Problem:

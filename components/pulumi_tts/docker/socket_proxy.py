@@ -8,7 +8,7 @@ import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import container_options, hardened, network_labels
+from pulumi_tts.docker.hardening import NO_WAY_BACK, container_options, hardened, network_labels
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.plan.socket_proxy import PORT, SOCKET, SocketProxyPlan
 from pulumi_tts.render import socket_proxy
@@ -29,8 +29,7 @@ class SocketProxy:
     """
 
     network: pulumi.Output[str]
-    """The name of the network that the client joins. Nobody else is on it; it has a way out only where the proxy is
-    published, because Docker publishes no port of a container without one."""
+    """The name of the network that the client joins. Nobody else is on it, and it has no way out."""
     url: str
     """Where the client reaches the proxy."""
 
@@ -44,10 +43,12 @@ class SocketProxy:
         parent: pulumi.Resource,
         token: pulumi.Input[str] | None = None,
         pools: pulumi.Input[Sequence[str]] | None = None,
+        silent: bool = False,
     ) -> None:
         """``image`` is Envoy's; ``at`` the host's Docker endpoint; a client sends ``token`` as a bearer token.
 
-        ``pools`` stand for the plan's, where they are another resource's output.
+        ``pools`` stand for the plan's, where they are another resource's output; ``silent`` says that the host does not
+        answer now.
 
         Raises ValueError for a proxy that other machines can reach and that asks for no token.
         """
@@ -58,6 +59,8 @@ class SocketProxy:
             f"{plan.name}-network",
             name=f"{plan.name}-network",
             internal=plan.published is None,
+            # Docker publishes no port of a container that is on an internal network only.
+            options=NO_WAY_BACK if plan.published else None,
             labels=network_labels(stack),
             opts=pulumi.ResourceOptions(parent=parent),
         )
@@ -96,7 +99,8 @@ class SocketProxy:
             **hardened(stack, "socket-proxy", _MEMORY),
             opts=container_options(parent, after=[live.courier]),
         )
-        limit_pids(self.container, at, _PIDS)
+        if not silent:
+            limit_pids(self.container, at, _PIDS)
 
 
 def _routes(
@@ -111,4 +115,4 @@ def _routes(
 def _ports(plan: SocketProxyPlan) -> list[docker.ContainerPortArgs] | None:
     if not plan.published:
         return None
-    return [docker.ContainerPortArgs(internal=PORT, external=plan.published.port, ip=plan.published.address)]
+    return [docker.ContainerPortArgs(internal=PORT, external=plan.published.port, ip=plan.published.ip)]

@@ -67,7 +67,7 @@ class SpeechStack(pulumi.ComponentResource):
         if others:
             before = remembered(reached.answering[plan.edge_host.name], name) if reached else {}
             remember(plan, before, here.provider, self)
-        guard = self._guard(plan, here)
+        guard = self._guard(plan, here, others)
         edge = self._edge(plan, here, guard, secrets)
         weights = self._weights(plan, here, others, secrets)
         pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights) for pool in plan.pools]
@@ -130,17 +130,18 @@ class SpeechStack(pulumi.ComponentResource):
         )
         return network.name
 
-    def _guard(self, plan: StackPlan, here: "_EdgeHost") -> EnvoyGuard | None:
+    def _guard(self, plan: StackPlan, here: "_EdgeHost", others: Mapping[str, Elsewhere]) -> EnvoyGuard | None:
         if not plan.guard:
             return None
         args: EnvoyGuardArgs = {
             "plan": plan.guard,
             "network": here.network,
+            "elsewhere": others,
             "stack": plan.name,
             "docker": here.at.url,
             "certificates": here.at.certificates,
         }
-        if any(host.instances for host in plan.other_hosts):
+        if plan.guard.keeper.elsewhere:
             # Where the edge reaches them by its public network.
             args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
         return EnvoyGuard(plan.guard.name, args, here.options)

@@ -1,10 +1,12 @@
 """The keeper: the program beside the guard, and what it does for each guarded pool."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pulumi_tts.config.keeper import Heal, Keeper
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.plan.images import Image, own_image
+from pulumi_tts.plan.ports import Published
 
 PORT = 8000
 """Where its page answers, in its container."""
@@ -42,6 +44,15 @@ class CarePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class HostKept:
+    """A Docker host other than the keeper's own that has instances of guarded pools."""
+
+    name: str
+    proxy: Published
+    """Where the keeper reaches the socket proxy there."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeeperPlan:
     """The keeper as it will run; memory in MiB."""
 
@@ -53,6 +64,8 @@ class KeeperPlan:
     """The time zone of restarts that name none."""
     host: str
     """The Docker host that it runs on."""
+    elsewhere: tuple[HostKept, ...] = ()
+    """The other hosts on which it restarts instances."""
 
     @property
     def url(self) -> str:
@@ -60,9 +73,12 @@ class KeeperPlan:
         return f"http://{self.name}:{PORT}"
 
 
-def plan_keeper(keeper: Keeper, name: str, host: str, local_images: bool) -> KeeperPlan:
+def plan_keeper(
+    keeper: Keeper, name: str, host: str, local_images: bool, elsewhere: Iterable[HostKept] = ()
+) -> KeeperPlan:
     """What follows for a guard's keeper; ``name`` is its container's, ``host`` where that is."""
-    return KeeperPlan(name, own_image("keeper", local_images), keeper.memory, keeper.zone, host)
+    image = own_image("keeper", local_images)
+    return KeeperPlan(name, image, keeper.memory, keeper.zone, host, tuple(elsewhere))
 
 
 def plan_care(pool: Pool) -> CarePlan:

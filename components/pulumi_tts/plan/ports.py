@@ -1,4 +1,4 @@
-"""Ports: where instances are reached that are not on the edge's host."""
+"""Ports: where instances are reached that are not on the edge's host, and the socket proxies there."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Published:
     """The address that the port is published on, and no other."""
     port: int
     upstream: str
-    """Where the edge reaches it: `http://address:port`."""
+    """Where the edge's host reaches it: `http://address:port`."""
 
 
 def published_ports(
@@ -43,8 +43,13 @@ def published_ports(
     return found
 
 
+def proxy_port(host: Host) -> Published:
+    """Where the keeper reaches the socket proxy of a host that is not the edge's."""
+    return _published(host, host.proxy_port)
+
+
 def _ports(host: Host, instances: Iterable[str], now: Mapping[str, int], taken: frozenset[int]) -> dict[str, int]:
-    kept = {instance: now[instance] for instance in instances if now.get(instance) in host.port_range}
+    kept = {instance: now[instance] for instance in instances if now.get(instance) in host.instance_ports}
     free = _free(host, taken | set(kept.values()))
     new = [instance for instance in instances if instance not in kept]
     return kept | dict(zip(new, free, strict=False))
@@ -52,7 +57,7 @@ def _ports(host: Host, instances: Iterable[str], now: Mapping[str, int], taken: 
 
 def _free(host: Host, taken: Iterable[int]) -> Iterator[int]:
     unavailable = set(taken)
-    return (port for port in host.port_range if port not in unavailable)
+    return (port for port in host.instance_ports if port not in unavailable)
 
 
 def _published(host: Host, port: int) -> Published:

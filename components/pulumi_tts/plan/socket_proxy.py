@@ -1,10 +1,11 @@
 """Socket proxies: who may ask a host's Docker engine what, and where."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pulumi_tts.plan.names import socket_proxy_name
+from pulumi_tts.plan.names import on_host, socket_proxy_name
+from pulumi_tts.plan.ports import Published
 
 PORT = 2375
 """Where a proxy listens inside its container: Docker's own port for plain HTTP."""
@@ -23,14 +24,6 @@ class Client(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """Where a proxy can be reached from other machines: a private address of its host."""
-
-    address: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
 class SocketProxyPlan:
     """One proxy in front of one Docker socket."""
 
@@ -43,13 +36,14 @@ class SocketProxyPlan:
     pools: tuple[str, ...] = ()
     """What begins the names of the keeper's instances, as in `tts-dev-voice`."""
     published: Published | None = None
-    """Absent where its client is on the same host: the two then have a network to themselves."""
+    """Its port on its host's private address; absent where its client is on the same host: the two then have a network
+    to themselves."""
 
     @property
     def url(self) -> str:
         """Where its client reaches it."""
         if self.published:
-            return f"http://{self.published.address}:{self.published.port}"
+            return self.published.upstream
         return f"http://{self.name}:{PORT}"
 
 
@@ -58,13 +52,19 @@ def keeper_proxy_url(stack: str) -> str:
     return f"http://{socket_proxy_name(stack)}:{PORT}"
 
 
-def keeper_proxy(
-    stack: str, pools: Iterable[str], endpoint: str, published: Published | None = None
-) -> SocketProxyPlan:
-    """What the keeper reaches a host's Docker through; ``pools`` are what the pools' resources are called."""
+def keeper_proxy(stack: str, pools: Iterable[str], endpoint: str) -> SocketProxyPlan:
+    """What the keeper reaches its own host's Docker through; ``pools`` are what the pools' resources are called."""
     return SocketProxyPlan(
-        socket_proxy_name(stack), stack, Client.keeper, socket_of(endpoint), tuple(sorted(pools)), published
+        socket_proxy_name(stack), stack, Client.keeper, socket_of(endpoint), pools=tuple(sorted(pools))
     )
+
+
+def keeper_proxy_elsewhere(
+    stack: str, pools: Iterable[str], endpoint: str, host: str, published: Published
+) -> SocketProxyPlan:
+    """What it reaches another host's through."""
+    here = keeper_proxy(stack, pools, endpoint)
+    return replace(here, name=on_host(here.name, host), published=published)
 
 
 def discovery_proxy(stack: str, discovery: str, endpoint: str) -> SocketProxyPlan:

@@ -14,11 +14,11 @@ from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
-from pulumi_tts.plan.keeper import plan_keeper
+from pulumi_tts.plan.keeper import HostKept, plan_keeper
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
-from pulumi_tts.plan.ports import published_ports
+from pulumi_tts.plan.ports import proxy_port, published_ports
 from pulumi_tts.plan.routes import Route
 from pulumi_tts.plan.survey import Survey
 from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
@@ -179,7 +179,9 @@ def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images
     """Absent where there is nothing to guard."""
     if not pools:
         return None
-    keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images)
+    with_guarded = {instance.host for pool in pools for instance in pool.instances}
+    elsewhere = [HostKept(host.name, proxy_port(host)) for host in stack.hosts[1:] if host.name in with_guarded]
+    keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
     return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images)
 
 

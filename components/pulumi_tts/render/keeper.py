@@ -11,10 +11,12 @@ from pulumi_tts.render.envoy import queue_of
 
 def pools_file(guard: GuardPlan, stack: str) -> str:
     """The file of all pools of a guard; times in seconds."""
+    keeper = guard.keeper
+    proxies = {keeper.host: keeper_proxy_url(stack)} | {host.name: host.proxy.upstream for host in keeper.elsewhere}
     tree = {
         "stack": stack,
-        "pools": [_pool(pool, guard.keeper.zone) for pool in guard.pools],
-        "hosts": [{"name": guard.keeper.host, "proxy": keeper_proxy_url(stack)}],
+        "pools": [_pool(pool, keeper.zone) for pool in guard.pools],
+        "hosts": [{"name": name, "proxy": proxy} for name, proxy in proxies.items()],
     }
     return json.dumps(tree, indent=1)
 
