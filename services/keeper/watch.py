@@ -40,9 +40,14 @@ class Watch:
         return self._seen.get(pool.cluster, {}).get(instance)
 
     def waiting(self, pool: Pool) -> int | None:
-        """The requests that wait for a slot of a pool; None where that is not known."""
-        queue = self._seen.get(pool.queue)
-        return sum(seen.waiting for seen in queue.values()) if queue else None
+        """The requests that wait for a slot of a pool; None where that is not known.
+
+        Most wait in the pool's queue; with fewer instances than the plan has, some wait in front of one.
+        """
+        if pool.queue not in self._seen:
+            return None
+        places = [self._seen[pool.queue], self._seen.get(pool.cluster, {})]
+        return sum(seen.waiting for place in places for seen in place.values())
 
     def serving(self, pool: Pool) -> set[str]:
         """The instances that the guard sends requests to."""

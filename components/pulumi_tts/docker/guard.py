@@ -128,8 +128,8 @@ class EnvoyGuard(pulumi.ComponentResource):
             volumes=volumes,
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *envoy_process.health_command()],
-                interval="5s",
-                timeout="3s",
+                interval="2s",
+                timeout="2s",
                 retries=3,
                 start_period="10s",
             ),

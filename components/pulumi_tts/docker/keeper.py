@@ -50,8 +50,8 @@ class KeeperContainer:
             volumes=list(volumes),
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", "python3", "-m", "keeper.healthcheck"],
-                interval="5s",
-                timeout="3s",
+                interval="2s",
+                timeout="2s",
                 retries=3,
                 start_period="10s",
             ),

@@ -37,12 +37,13 @@ _FRONT_ROUTES, _INNER_ROUTES = "front", "inner"
 OWN_PORT = 9901
 """On the container's own loopback: the admin interface, for the scripts in it that ask whether Envoy is ready."""
 
+_WEBSOCKET = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
 _UNLIMITED = 100_000
 """In place of Envoy's own limits, 1 024 connections and requests and 3 retries, which suit no pool."""
 _UI_CONNECTIONS = 1024
 """Of a UI's instance: pages hold many requests open."""
 _UPLOAD_SECONDS = 900
-"""For a client to send a whole request: 32 MiB over a line of 300 kbit/s."""
+"""For a client to send a whole request, its time in line included: 32 MiB over a line of 300 kbit/s."""
 _KEPT_FOR_RETRY = 4 * 1024 * 1024
 """Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
 request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
@@ -73,7 +74,7 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
     return (
         "--config-yaml",
         _json(bootstrap(guard, layout)),
-        # Slots are counted exactly by one worker, and one is enough: bench/edge.
+        # Each worker counts for itself: one counts exactly, and passes more speech on than a machine's cards make.
         "--concurrency",
         "1",
         "--disable-hot-restart",
@@ -357,7 +358,7 @@ def _front_table(guard: GuardPlan) -> Tree:
 
 
 def _inner_table(guard: GuardPlan) -> Tree:
-    return _table(_INNER_ROUTES, [_inner_route(pool) for pool in guard.pools])
+    return _table(_INNER_ROUTES, [route for pool in guard.pools for route in _inner_routes(pool)])
 
 
 def _table(name: str, routes: list[Tree]) -> Tree:
@@ -410,18 +411,25 @@ def _front_route(pool: PoolGuardPlan, where: Tree, *conditions: Tree) -> Tree:
     }
 
 
-def _inner_route(pool: PoolGuardPlan) -> Tree:
+def _inner_routes(pool: PoolGuardPlan) -> Iterator[Tree]:
+    # A WebSocket may be silent for as long as both sides like.
+    yield _inner_route(pool, 0, _WEBSOCKET)
+    yield _inner_route(pool, pool.deadlines.stall)
+
+
+def _inner_route(pool: PoolGuardPlan, stall: int, *conditions: Tree) -> Tree:
     return {
-        "match": {"prefix": "/", "headers": [_is_for(pool)]},
+        "match": {"prefix": "/", "headers": [_is_for(pool), *conditions]},
         "route": {
             "cluster": pool.name,
             "timeout": "0s",
+            # Not the retry policy's per_try_idle_timeout: beside a per_try_timeout, that one never ends a stream.
+            "idle_timeout": _seconds(stall),
             "retry_policy": {
                 # Only what certainly has not begun: nothing is spoken twice.
                 "retry_on": "connect-failure,refused-stream,reset-before-request",
                 "num_retries": pool.retries,
                 "per_try_timeout": _seconds(pool.deadlines.first_byte),
-                "per_try_idle_timeout": _seconds(pool.deadlines.stall),
                 "retry_host_predicate": [
                     _extension(
                         "envoy.retry_host_predicates.previous_hosts",
