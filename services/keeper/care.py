@@ -20,8 +20,9 @@ from keeper.watch import Watch
 
 _LOG = logging.getLogger("keeper.care")
 
-HUNG_STOP = 5.0
-"""Seconds that an instance which serves nobody has to stop: who hangs does not finish anything."""
+HUNG_DRAIN, HUNG_STOP = 10.0, 5.0
+"""Seconds that an instance to which the guard sends nothing has to finish its requests, and to stop: it may be slow and
+not hang, but who hangs does not finish anything."""
 STOPPED = 15.0
 """Seconds after which a container that does not run, and that Docker does not start again either, is started."""
 
@@ -174,7 +175,7 @@ class Care:
                 why,
                 holder=holder_of(instance.name),
                 urgency=Urgency.sick,
-                within=pool.drain if working else 0.0,
+                within=pool.drain if working else min(pool.drain, HUNG_DRAIN),
                 stop=pool.stop if working else min(pool.stop, HUNG_STOP),
                 patience=pool.drain + pool.stop + 2 * pool.startup,
                 still=lambda: self.complaint(pool, instance) is not None,
