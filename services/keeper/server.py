@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import uvicorn
 
@@ -15,6 +16,8 @@ from voice import logs
 def run(settings: Settings) -> None:
     """Works until SIGTERM; an error that is not foreseen ends the program, and Docker starts it again."""
     logs.start()
+    # A line for each of its questions, which are some in a second.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(_run(settings))
 
 

@@ -107,7 +107,7 @@ def until(holds: Callable[[], bool], within: float) -> None:
 
 @contextmanager
 def happening(stack: Deployment) -> Iterator[list[Event]]:
-    """What happens to the instances meanwhile, as it happens: Docker itself remembers 256 events, health checks' too."""
+    """What happens to the instances meanwhile. Docker itself remembers 256 events, and health checks are many."""
     seen: list[Event] = []
     filters = {"type": "container", "label": f"pulumi-tts.stack={stack.full_name}"}
     told = stack.docker.events(decode=True, filters={**filters, "event": ["die", "restart", "health_status"]})
