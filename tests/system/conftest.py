@@ -10,7 +10,7 @@ import pytest
 from bootstrap.pulumi import Engine, find_or_build
 from tests.system.deployment import Deployment, free_port
 
-QUICK = {"interval": "1s", "timeout": "3s", "retries": 3, "startup": "120s"}
+QUICK = {"interval": "2s", "timeout": "2s", "retries": 3, "startup": "120s"}
 """Health checks that tests need not wait for."""
 
 PACE = 0.3
