@@ -51,8 +51,8 @@ def gpu_config(docker_host: str, image: str) -> dict[str, Any]:
         "images": "registry",
         "hosts": [{"name": "cards", "docker": docker_host, "gpus": gpus}],
         "pools": [
-            {"name": "solo", "engine": engine, "instances": 2, "routes": {"path": "/solo"}},
-            {"name": "pair", "engine": engine, "cards": 2, "routes": {"path": "/pair"}},
+            {"name": "solo", "engine": engine, "instances": 2, "guard": "none", "routes": {"path": "/solo"}},
+            {"name": "pair", "engine": engine, "cards": 2, "guard": "none", "routes": {"path": "/pair"}},
         ],
         "edge": {"port": free_port()},
     }

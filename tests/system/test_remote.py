@@ -106,6 +106,7 @@ def remote(there: AnotherHost, base: str, local: bool, engine: Engine, tmp_path:
             {
                 "name": "idle",
                 "engine": idle,
+                "guard": "none",
                 "routes": {"path": "/"},
                 "pins": [{"instance": 1, "host": "there"}],
             }

@@ -36,6 +36,7 @@ def two_hosts(there: AnotherHost, endpoint: str) -> dict[str, Any]:
         "instances": 2,
         "pins": pins,
         "outputs_limit": {"size": "1g"},
+        "guard": "none",
         "routes": {"path": "/both"},
     }
     return {

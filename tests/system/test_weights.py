@@ -60,8 +60,8 @@ def weights(hub: Hub, engine: Engine, tmp_path_factory: pytest.TempPathFactory) 
     own = reading_engine(base_image(local))
     config = {
         "pools": [
-            {"name": "one", "engine": own, "instances": 2, "routes": {"path": "/one"}},
-            {"name": "two", "engine": own, "routes": {"path": "/two"}},
+            {"name": "one", "engine": own, "instances": 2, "guard": "none", "routes": {"path": "/one"}},
+            {"name": "two", "engine": own, "guard": "none", "routes": {"path": "/two"}},
         ],
         "hub": {"endpoint": hub.url, "token": {"secret": "hubToken"}},
         "edge": {"port": free_port()},

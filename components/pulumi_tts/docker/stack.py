@@ -141,7 +141,7 @@ class SpeechStack(pulumi.ComponentResource):
             "docker": here.at.url,
             "certificates": here.at.certificates,
         }
-        if plan.guard.keeper.elsewhere:
+        if others:
             # Where the edge reaches them by its public network.
             args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
         return EnvoyGuard(plan.guard.name, args, here.options)
