@@ -38,7 +38,7 @@ class KeptHosts:
         """``envoy`` is Envoy's image, ``envoy_here`` that on the keeper's host; ``reader`` is the keeper's group."""
         opts = pulumi.ResourceOptions(parent=parent)
         generated = random.RandomPassword(f"{plan.name}-token", length=_LENGTH, special=False, opts=opts)
-        token = pulumi.Output.secret(generated.result)
+        token: pulumi.Output[str] = pulumi.Output.secret(generated.result)
         # In a file that nobody but the keeper can read: an environment is shown by `docker inspect`.
         live = LiveFiles(f"{plan.name}-token", stack, {_FILE: token}, envoy_here, parent, reader=reader)
         self.environment = [f"KEEPER_TOKEN={_FILE_IN_KEEPER}"]
