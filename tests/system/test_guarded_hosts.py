@@ -20,7 +20,7 @@ from tests.system.conftest import take_away
 from tests.system.deployment import free_port
 from tests.system.guard_view import GuardView
 from tests.system.speaking import BUSY, CUT, WHOLE, Pool, arriving, callers
-from tests.system.test_hosts import Fleet, bring_images
+from tests.system.test_hosts import Fleet, bring_images, published
 from tests.system.test_keeper import HEALTH, dashboard, lost, seen, status, until
 
 NUMBER = 3
@@ -183,7 +183,7 @@ def test_the_published_proxy_wants_the_token_and_refuses_what_is_not_on_its_list
             answer = client.request(method, path, headers=with_token)
             assert (answer.status_code, "api-version" in answer.headers) == (403, False), path
     container = fleet.there.containers.get(f"{fleet.full_name}-socket-proxy-there")
-    assert container.ports == {"2375/tcp": [{"HostIp": there.address, "HostPort": str(port)}]}
+    assert published(container) == {"2375/tcp": [{"HostIp": there.address, "HostPort": str(port)}]}
     assert there.run("bash", "-c", f"echo > /dev/tcp/{there.address}/{port}") == 0
     assert there.run("bash", "-c", f"echo > /dev/tcp/127.0.0.1/{port}") != 0
 
