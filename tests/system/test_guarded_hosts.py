@@ -147,7 +147,7 @@ def test_the_keepers_token_is_the_keepers_alone(fleet: Fleet) -> None:
     assert keeper.exec_run(["cat", "/token/current/token"], user="10001:10001")[0] != 0
     assert keeper.exec_run(["sh", "-c", "echo > /token/current/token"])[0] != 0
     for host in (fleet.docker, fleet.there):
-        for container in host.containers.list(all=True):
+        for container in host.containers.list(all=True, filters={"label": f"pulumi-tts.stack={fleet.full_name}"}):
             assert secret not in json.dumps(container.attrs), f"inspect shows it: {container.name}"
             assert secret not in container.logs().decode(errors="replace")
         assert secret not in json.dumps(host.api.volumes())
@@ -222,11 +222,12 @@ def test_a_machine_that_cannot_be_reached_costs_no_new_request(fleet: Fleet, voi
     with unreachable():
         began = time.monotonic()
         heard = arriving(voices, 2, 8, short)
-        assert [answer for answer in heard.answers if answer.outcome != WHOLE] == []
+        assert lost(heard) == []
+        assert len(heard.of(WHOLE)) > len(heard.answers) / 2
         slowest = max(answer.ended - answer.began for answer in heard.answers)
-        view.until("voice", lambda found: found == set(HERE), 1)
+        view.until("voice", lambda found: not found & set(THERE), 1)
         late = [answer for answer in heard.answers if answer.began > began + OUT_OF_REACH]
-        assert {answer.instance for answer in late} <= set(HERE)
+        assert {answer.instance for answer in late if answer.outcome == WHOLE} <= set(HERE)
         until(lambda: "does not answer" in (dashboard(fleet, "/status").json()["sources"]["host there"] or ""), 20)
         for name in THERE:
             told = seen(fleet, name)
@@ -239,7 +240,9 @@ def test_a_machine_that_cannot_be_reached_costs_no_new_request(fleet: Fleet, voi
     assert (code, json.loads(output)["healthy"]) == (0, True)
     until(lambda: dashboard(fleet, "/status").json()["sources"]["host there"] is None, 30)
     assert [seen(fleet, name)["last_restart"] for name in THERE] == restarts, "who is not seen is not restarted"
-    print(f"\n{len(heard.answers)} asked, all whole; the slowest took {slowest:.1f} s, alone {short.seconds:.1f} s")
+    print(
+        f"\n{len(heard.answers)} asked, {len(heard.of(BUSY))} told to come back, 0 lost; the slowest took {slowest:.1f} s, alone {short.seconds:.1f} s"
+    )
 
 
 def test_while_the_machine_is_stopped_the_other_serves(fleet: Fleet, voices: Pool, there: AnotherHost) -> None:
@@ -249,15 +252,16 @@ def test_while_the_machine_is_stopped_the_other_serves(fleet: Fleet, voices: Poo
             time.sleep(1)
             there.stop()
             stopped = time.monotonic()
-            view.until("voice", lambda found: found == set(HERE), OUT_OF_REACH)
+            view.until("voice", lambda found: not found & set(THERE), OUT_OF_REACH)
             out = time.monotonic()
             time.sleep(4)
         assert heard.failed == []
-        assert heard.of(BUSY) == []
         assert all(answer.began < stopped and answer.instance in THERE for answer in heard.of(CUT))
         until(lambda: bool(dashboard(fleet, "/status").json()["sources"]["host there"]), 20)
     finally:
         there.start()
     all_serve(fleet)
     until(lambda: dashboard(fleet, "/status").json()["sources"]["host there"] is None, 60)
-    print(f"\nout {out - stopped:.1f} s after; {len(heard.of(WHOLE))} whole, {len(heard.of(CUT))} cut, 0 failed")
+    print(
+        f"\nout {out - stopped:.1f} s after; {len(heard.of(WHOLE))} whole, {len(heard.of(CUT))} cut, {len(heard.of(BUSY))} told to come back, 0 failed"
+    )
