@@ -37,14 +37,15 @@ class KeptHosts:
     ) -> None:
         """``envoy`` is Envoy's image, ``envoy_here`` that on the keeper's host; ``reader`` is the keeper's group."""
         opts = pulumi.ResourceOptions(parent=parent)
-        token = random.RandomPassword(f"{plan.name}-token", length=_LENGTH, special=False, opts=opts)
+        generated = random.RandomPassword(f"{plan.name}-token", length=_LENGTH, special=False, opts=opts)
+        token: pulumi.Output[str] = pulumi.Output.secret(generated.result)
         # In a file that nobody but the keeper can read: an environment is shown by `docker inspect`.
-        live = LiveFiles(f"{plan.name}-token", stack, {_FILE: token.result}, envoy_here, parent, reader=reader)
+        live = LiveFiles(f"{plan.name}-token", stack, {_FILE: token}, envoy_here, parent, reader=reader)
         self.environment = [f"KEEPER_TOKEN={_FILE_IN_KEEPER}"]
         self.volumes = [docker.ContainerVolumeArgs(container_path=_MOUNT, volume_name=live.volume.name, read_only=True)]
         self.ready: list[pulumi.Resource] = [live.courier]
         for host in plan.elsewhere:
-            _Proxy(host, elsewhere[host.name], stack=stack, image=envoy, token=token.result, pools=pools, parent=parent)
+            _Proxy(host, elsewhere[host.name], stack=stack, image=envoy, token=token, pools=pools, parent=parent)
 
 
 class _Proxy(pulumi.ComponentResource):
