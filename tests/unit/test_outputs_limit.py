@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pulumi_tts.config import load_stack
+from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.docker import TtsPool
 from pulumi_tts.plan import plan_stack
 from pulumi_tts.render.tidy import tidy_limits
@@ -44,6 +45,25 @@ def test_a_limit_for_an_engine_that_keeps_nothing_is_refused() -> None:
     assert "say with outputs where" in problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("engine", "directory"),
+    [
+        ("fish-speech", "/app/references"),
+        ("indextts", "/opt/indextts/outputs"),
+        ("stable-diffusion-webui", "/outputs"),
+    ],
+)
+def test_what_users_keep_beside_their_results_is_never_removed(engine: str, directory: str) -> None:
+    profile = ENGINES[engine]
+    assert (profile.outputs, profile.outputs_hold_more) == (directory, True)
+    keeps = {"name": "keeps", "engine": OWN_ENGINE | {"outputs": directory, "outputs_hold_more": True}}
+    kept = keeps | {"routes": {"path": "/keeps"}, "outputs_limit": LIMIT}
+    (problem,) = problems_of(stack(kept))
+    assert problem.path == "pools[0].outputs_limit"
+    assert f"would remove the oldest files in {directory}" in problem.reason
+    load_stack(stack(kept | {"outputs_hold_more": False}))
+
+
 def test_nothing_is_ever_removed_unasked(world: World) -> None:
     speech(stack())
     assert not [name for name in world.inputs(CONTAINER) if "tidy" in name]
@@ -71,6 +91,16 @@ def test_each_user_tidies_what_is_its_own() -> None:
             },
         ),
     }
+
+
+def test_a_users_files_are_its_own_whatever_its_group() -> None:
+    config = stack(
+        voice(instances=1, user="1000:1000", outputs_limit=LIMIT),
+        voice(name="video", instances=1, user="1000:44", outputs_limit=LIMIT, routes={"path": "/video"}),
+    )
+    (tidy,) = plan_stack(load_stack(config), "tts-test", local_images=True).tidy
+    assert (tidy.name, tidy.user) == ("tts-test-tidy-local-1000", "1000:1000")
+    assert [volume for volume, _ in tidy.limits] == ["tts-test-video-1-outputs", "tts-test-voice-1-outputs"]
 
 
 def test_it_sees_the_volumes_with_limits_and_nothing_else(world: World) -> None:

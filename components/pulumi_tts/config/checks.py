@@ -174,6 +174,14 @@ def _outputs_limits(pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 f"limits what {pool.engine_name!r} makes, and it has no volume for that",
                 "Leave it out, or say with outputs where the engine keeps what it makes",
             )
+        elif pool.outputs_limit and pool.profile.outputs_hold_more:
+            yield Problem(
+                f"pools[{at}].outputs_limit",
+                shown(pool.outputs_limit.model_dump(exclude_none=True)),
+                f"would remove the oldest files in {pool.profile.outputs}, where {pool.engine_name!r} has not only "
+                "results, but what is to be kept, such as settings or voices (outputs_hold_more)",
+                "Leave it out; or, where yours has nothing but results there, write outputs_hold_more: false",
+            )
 
 
 def _pool_ways(domain: str, pools: Mapping[int, Pool]) -> Iterator[_Way]:

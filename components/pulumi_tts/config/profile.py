@@ -110,6 +110,9 @@ class Profile(Strict):
     """Whether its pages ask for absolute paths, so that a path prefix is refused. Default: no."""
     outputs: Directory | None = None
     """The directory that holds what the engine makes; each instance gets a volume there. Default: none."""
+    outputs_hold_more: bool = False
+    """Whether that directory also holds what users or the engine keep, such as settings or voices; `outputs_limit`,
+    which removes the oldest files there, is then refused. Default: no."""
     models: Directory | None = None
     """The directory of models that are not in the image; a pool's instances share one volume there. Default: none."""
     slots: Slots | None = None
@@ -197,6 +200,8 @@ class Overrides(Strict):
     """Whether a path prefix is refused."""
     outputs: Directory | None = None
     """Another directory for the outputs' volume."""
+    outputs_hold_more: bool | None = None
+    """Whether that directory also holds what is kept; say no where yours holds nothing but results."""
     models: Directory | None = None
     """Another directory for the models' volume."""
     slots: Slots | None = None

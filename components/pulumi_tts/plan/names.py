@@ -21,9 +21,9 @@ def weights_volume(stack: str, weights: str) -> str:
     return f"{stack}-weights-{weights}"
 
 
-def tidy_name(stack: str, host: str, user: str) -> str:
+def tidy_name(stack: str, host: str, uid: int) -> str:
     """The container that keeps the outputs of a user's engines within their limits."""
-    return f"{stack}-tidy-{host}-{user.partition(':')[0]}"
+    return f"{stack}-tidy-{host}-{uid}"
 
 
 def on_host(name: str, host: str) -> str:

@@ -24,13 +24,16 @@ class TidyPlan:
 def plan_tidy(prefix: str, pools: Sequence[PoolPlan], local_images: bool) -> tuple[TidyPlan, ...]:
     """What tidies the outputs of these pools."""
     image = own_image("tidy", local_images)
-    limits: dict[tuple[str, str], list[tuple[str, OutputsLimit]]] = {}
+    limits: dict[tuple[str, int], list[tuple[str, OutputsLimit]]] = {}
+    users: dict[int, str] = {}
     for pool in pools:
         for instance in pool.instances:
             if pool.outputs_limit and instance.volume:
-                key = instance.host, pool.container.user
-                limits.setdefault(key, []).append((instance.volume, pool.outputs_limit))
+                # Whose files they are is a matter of the uid; any of its groups will do.
+                uid = int(pool.container.user.partition(":")[0])
+                users.setdefault(uid, pool.container.user)
+                limits.setdefault((instance.host, uid), []).append((instance.volume, pool.outputs_limit))
     return tuple(
-        TidyPlan(tidy_name(prefix, host, user), host, user, image, tuple(sorted(of, key=lambda limit: limit[0])))
-        for (host, user), of in sorted(limits.items())
+        TidyPlan(tidy_name(prefix, host, uid), host, users[uid], image, tuple(sorted(of, key=lambda limit: limit[0])))
+        for (host, uid), of in sorted(limits.items())
     )

@@ -26,6 +26,7 @@ page on Hugging Face shows it. All instances speak with that one, and answers na
 **Slots** are the requests that one instance works on at once; the guard sends it no more. Where nothing is known, 2:
 one card is saturated by a few streams. A UI's requests are not counted: its pages hold many open, and its engine has a
 queue of its own.
+
 **Weights in a volume.** Where the table says "in" a directory beside a repository, the stack fetches that revision
 before it starts an instance: once for each host, into a volume that all instances with this model share, read-only.
 What was cut off is continued, every file's checksum is compared with the hub's, and a volume that is complete is left

@@ -10,7 +10,7 @@ want their terms to be accepted first, give it a token (`hub.token`).
 
 Ready: `/v1/health`, which answers after the model was loaded and warmed. One request is spoken at a time, and the
 check stalls meanwhile: one slot, and a check that waits long. Reference voices are kept in `/app/references`, one set
-for each instance.
+for each instance; they are no results, so `outputs_limit` is refused.
 
 VRAM: its documentation asks for 24 GB; a 24 GB card reports a little less, and room is left for its driver, hence 22
 GB here. It runs as uid 1000; its root was not tried read-only. The time to load is a limit that we chose.
@@ -40,6 +40,7 @@ PROFILE = Profile.model_validate(
             "startup": "15m",
         },
         "outputs": "/app/references",
+        "outputs_hold_more": True,
         "user": "1000:1000",
         "read_only": False,
         "vram": "22g",

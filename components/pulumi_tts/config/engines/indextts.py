@@ -5,8 +5,8 @@ at ee40fa7, Gradio 5.45.0, version 2.5 by default). Upstream publishes no image;
 the weights and the four smaller models in it, so that nothing is fetched at a start.
 
 Ready: `/config` answers once the page is up, after the model was loaded. 20 requests wait in one process, whose
-caches are not guarded against each other: sessions stay on their instance. Results and presets go to `outputs/`. A
-stop takes the whole of `stop_grace`, as with every Gradio page.
+caches are not guarded against each other: sessions stay on their instance. Results and presets go to `outputs/`, so
+`outputs_limit` is refused. A stop takes the whole of `stop_grace`, as with every Gradio page.
 
 VRAM: others report about 10 GB; on a card with less, it takes half precision and leaves out emotion from text. The
 time to load is a limit that we chose.
@@ -46,6 +46,7 @@ PROFILE = Profile.model_validate(
             "startup": "10m",
         },
         "outputs": "/opt/indextts/outputs",
+        "outputs_hold_more": True,
         "vram": "10g",
         "memory": "16g",
         "pids": 1024,

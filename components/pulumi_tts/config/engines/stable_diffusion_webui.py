@@ -4,7 +4,7 @@
 82a973c: `modules/cmd_args.py`; Gradio 3.41.2, whose queue is a WebSocket). It listens on 127.0.0.1 without
 `--listen`. Upstream publishes no image; `engines/stable-diffusion-webui` builds one, without any checkpoint: put
 yours into the pool's volume (below: a volume filled by hand). Settings and images go to `/outputs`, of each instance
-its own.
+its own, so `outputs_limit` is refused.
 
 Ready: `/sdapi/v1/memory`, which asks the card for its memory, so it fails when the card is gone; a model may still be
 loading. One image is made at a time. The page asks for absolute paths, unless its `--subpath` is told, so it needs a
@@ -55,6 +55,7 @@ PROFILE = Profile.model_validate(
             "startup": "10m",
         },
         "outputs": "/outputs",
+        "outputs_hold_more": True,
         "models": "/models",
         "fetches": True,
         "read_only": False,
