@@ -110,6 +110,12 @@ def test_a_file_that_is_not_as_published_is_refused(weights: Deployment, hub: Hu
     assert instances(weights) == {}
 
 
+def test_a_stack_whose_weights_failed_can_be_destroyed(weights: Deployment) -> None:
+    weights.destroy()
+    assert weights.lasting_ids() == {}
+    assert the_volume(weights), "what has arrived is kept"
+
+
 def test_the_next_up_goes_on_and_shows_how_far_it_is(weights: Deployment, hub: Hub) -> None:
     hub.changed.clear()
     hub.asked.clear()

@@ -11,8 +11,10 @@ from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 from pulumi_tts import command
 from pulumi_tts.config import ConfigError, Problem, load_stack
 from pulumi_tts.docker import SpeechStack
+from pulumi_tts.docker import stack as making
 from pulumi_tts.docker import survey as looking
 from pulumi_tts.docker.elsewhere import _left_as_it_is
+from pulumi_tts.docker.failure import refuse
 from pulumi_tts.docker.preflight import _taken_proxy_ports, check_hosts
 from pulumi_tts.docker.survey import Reached, Remembered, reach, remembered, survey
 from pulumi_tts.plan import Place, StackPlan, Survey, plan_stack
@@ -238,6 +240,28 @@ def test_one_machine_under_two_names_is_refused_and_cloned_machines_are_not(mach
         problems = error.problems
     same = [problem for problem in problems if "is the same Docker engine as that of the host 'a'" in problem.reason]
     assert bool(same) == refused
+
+
+# ---- a deployment that fails in the end
+
+
+def test_a_stack_with_a_silent_host_fails_when_everything_else_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_stack(stack(voice(outputs_limit={"age": "1d"}), hosts=[HERE, second()]))
+    plan = plan_stack(config, "tts-test", local_images=True)
+    silent = plan_stack(config, "tts-test", local_images=True, survey=found(plan, silent="b"))
+    reached = Reached({"a": FakeDocker(memory=REMEMBERED)}, {"b": REFUSED})
+    monkeypatch.setattr(making, "_planned", lambda *_: (silent, reached))
+    args: Any = {"config": {}}
+    run(lambda: SpeechStack("tts-test", args).edge_url)
+    assert world.made[-1].name == "tts-test-silent", "after the last one"
+    assert {"tts-test-tidy-a-10001", "tts-test-voice-1", "tts-test-guard", "tts-test-edge"} <= {
+        made.name for made in world.made
+    }
+    inputs = world.made[-1].inputs
+    with pytest.raises(pulumi.RunError, match=r"hosts\[1\]\.docker: 'ssh://b' does not answer.*state delete"):
+        refuse(SimpleNamespace(new_inputs=inputs))
 
 
 # ---- what is made

@@ -8,11 +8,13 @@ from typing import Any
 import docker.errors
 import pulumi
 import pytest
+from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
+from pulumi_docker.outputs import ContainerLabel as Label
 
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker import TtsPool, weights
 from pulumi_tts.docker.endpoint import Endpoint
-from pulumi_tts.docker.weights import filled, run_of
+from pulumi_tts.docker.weights import RUN_LABEL, filled, run_made, run_of
 from pulumi_tts.plan import plan_stack
 from pulumi_tts.plan.weights import FilledWeights, filled_weights
 from pulumi_tts.render.fill import fill_job
@@ -143,11 +145,15 @@ def test_a_stack_has_each_model_once_and_only_what_fetches_it_has_a_way_out(worl
 
 
 def test_the_token_reaches_what_fetches_as_a_file_and_nothing_else(world: World) -> None:
+    # Given as a plain string, as by a program that has it from elsewhere.
     speech(stack(pool(), hub={"token": {"secret": "hubToken"}}), hubToken="hf_abc")
     with_it = [name for name, inputs in world.inputs(CONTAINER).items() if "hf_abc" in str(inputs)]
     assert len(with_it) == 1
     fill = world.inputs(CONTAINER)[with_it[0]]
-    assert fill["uploads"] == [{"file": "/run/secrets/hub-token", "content": "hf_abc"}]
+    assert fill["uploads"] == {
+        _special_sig_key: _special_secret_sig,
+        "value": [{"file": "/run/secrets/hub-token", "content": "hf_abc"}],
+    }
     assert "hf_abc" not in str(fill["envs"])
 
 
@@ -234,6 +240,40 @@ def test_it_runs_again_if_it_failed_or_is_gone(
 ) -> None:
     monkeypatch.setattr(weights, "client", lambda _: Engine(*states))
     assert (run_of("fill", Endpoint("unix:///x")) != "7") is again
+
+
+def test_who_destroys_a_stack_waits_for_no_container_that_was_only_asked_for() -> None:
+    """A destroy makes nothing: Pulumi answers with the labels of the container that failed, or is gone."""
+    labels = [Label(label="pulumi-tts.part", value="weights"), Label(label=RUN_LABEL, value="7")]
+    assert run_made(labels) == "7"
+    assert run_made(labels[:1]) is None
+    assert run_made(None) is None
+
+
+@pytest.mark.parametrize(("has", "waits"), [("7", True), ("6", False)])
+def test_only_the_run_that_was_asked_for_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, has: str, waits: bool
+) -> None:
+    waited: list[str] = []
+
+    async def follow(container_id: str, *_: Any) -> None:
+        waited.append(container_id)
+
+    def has_run(args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        id_, outputs = made(args)
+        if args.name.endswith("-fill"):
+            outputs["labels"] = [{"label": RUN_LABEL, "value": has}]
+        return id_, outputs
+
+    made = world.new_resource
+    monkeypatch.setattr(world, "new_resource", has_run)
+    monkeypatch.setattr(weights, "filled", follow)
+    monkeypatch.setattr(weights, "run_of", lambda *_: "7")
+    monkeypatch.setattr(weights.TtsWeights, "_out_of_reach", False)
+    written = {key: value for key, value in pool().items() if key != "name"}
+    run(lambda: TtsPool("mine", {"network": "theirs", "outside": "out", "pool": written}).upstreams)
+    assert bool(waited) is waits
+    assert "mine-1" in world.inputs(CONTAINER)
 
 
 def test_an_engine_without_a_directory_has_nothing_filled() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -12,6 +12,7 @@ from pulumi_tts.config import ConfigError, Problem, Stack, load_stack
 from pulumi_tts.docker.edge import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.docker.elsewhere import Elsewhere, elsewhere, provider, remember
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
+from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
@@ -22,6 +23,7 @@ from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
 from pulumi_tts.plan.admission import admission
+from pulumi_tts.plan.tidy import TidyPlan
 from pulumi_tts.render.placement import left_behind_text, placement_table, silent_text
 
 
@@ -71,12 +73,9 @@ class SpeechStack(pulumi.ComponentResource):
         edge = self._edge(plan, here, guard, secrets)
         weights = self._weights(plan, here, others, secrets)
         pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights) for pool in plan.pools]
-        for tidy in plan.tidy:
-            away = others.get(tidy.host)
-            where = self._options(away, here)
-            TtsTidy(tidy, stack=name, at=away.at if away else here.at, away=away, after=pools, opts=where)
+        tidying = [self._tidy(tidy, plan, here, others, pools) for tidy in plan.tidy]
         if reached and reached.silent:
-            made = [edge.container, *chain.from_iterable(pool.containers for pool in pools)]
+            made = [*([guard] if guard else []), edge, *weights.values(), *pools, *tidying]
             self._fail_in_the_end(reached, plan, others, made)
 
         self.edge_url = edge.url
@@ -142,7 +141,7 @@ class SpeechStack(pulumi.ComponentResource):
             "certificates": here.at.certificates,
         }
         if others:
-            # Where the edge reaches them by its public network.
+            # The pools' own network is internal, and Docker gives such a network no route to other machines.
             args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
         return EnvoyGuard(plan.guard.name, args, here.options)
 
@@ -219,22 +218,30 @@ class SpeechStack(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(away.options(), pulumi.ResourceOptions(parent=self)) if away else here.options
         )
 
+    def _tidy(
+        self,
+        tidy: TidyPlan,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        others: Mapping[str, Elsewhere],
+        pools: Sequence[TtsPool],
+    ) -> TtsTidy:
+        away = others.get(tidy.host)
+        at = away.at if away else here.at
+        return TtsTidy(tidy, stack=plan.name, at=at, away=away, after=pools, opts=self._options(away, here))
+
     def _fail_in_the_end(
-        self, reached: Reached, plan: StackPlan, others: Mapping[str, Elsewhere], made: Sequence[docker.Container]
+        self, reached: Reached, plan: StackPlan, others: Mapping[str, Elsewhere], made: Sequence[pulumi.Resource]
     ) -> None:
         """Names the hosts that do not answer: at once, and as the deployment's failure when all else is done."""
         silent = [(other, _told(reached.silent[other.name])) for other in plan.other_hosts if other.silent]
         for other, told in silent:
             pulumi.log.warn(silent_text(told, other), self)
-
-        def fail(urns: list[str]) -> None:
-            if not pulumi.runtime.is_dry_run():
-                texts = [silent_text(told, other, urn) for (other, told), urn in zip(silent, urns, strict=True)]
-                raise pulumi.RunError("\n".join(texts))
-
-        urns = pulumi.Output.all(*(others[other.name].provider.urn for other, _ in silent))
-        done = pulumi.Output.all(*(container.id for container in made))
-        pulumi.Output.all(urns, done).apply(lambda both: fail(both[0]))
+        texts = {
+            other.name: others[other.name].provider.urn.apply(partial(silent_text, told, other))
+            for other, told in silent
+        }
+        fail_after(f"{plan.name}-silent", texts, made, self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ away, is made again, continues what has arrived, and takes a second where everyt
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,25 +85,28 @@ class TtsWeights(pulumi.ComponentResource):
             # Gigabytes that would have to be fetched again; `make down VOLUMES=1` removes it.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
-        container = self._container(f"{name}-fill", volume, weights)
+        run = _FIRST_RUN if self._out_of_reach else run_of(f"{name}-fill", self._at)
+        container = self._container(f"{name}-fill", volume, weights, run)
         if not self._out_of_reach:
             limit_pids(container, self._at, _PIDS)
 
-        async def ready(container_id: str) -> pulumi.Resource:
-            if not (pulumi.runtime.is_dry_run() or self._out_of_reach):
-                await filled(container_id, self._at, weights, lambda line: pulumi.log.info(line, container))
+        async def ready(made: Sequence[str | None]) -> pulumi.Resource:
+            container_id, its_run = made
+            if its_run == run and not (pulumi.runtime.is_dry_run() or self._out_of_reach):
+                await filled(str(container_id), self._at, weights, lambda line: pulumi.log.info(line, container))
             return container
 
-        return Weights(volume.name, container.id.apply(ready))
+        return Weights(volume.name, pulumi.Output.all(container.id, container.labels.apply(run_made)).apply(ready))
 
     @property
     def _out_of_reach(self) -> bool:
         """Whether there is no Docker to be asked: on a host that does not answer, and on mocks."""
         return bool(self._away and self._away.silent) or isinstance(pulumi.runtime.settings.get_monitor(), MockMonitor)
 
-    def _container(self, name: str, volume: docker.Volume, weights: FilledWeights) -> docker.Container:
-        run = _FIRST_RUN if self._out_of_reach else run_of(name, self._at)
-        token = [docker.ContainerUploadArgs(file=_TOKEN, content=self._token)] if self._token else None
+    def _container(self, name: str, volume: docker.Volume, weights: FilledWeights, run: str) -> docker.Container:
+        # Docker's provider takes what is uploaded for no secret, and shows it in previews and in the state.
+        content = pulumi.Output.secret(self._token) if self._token else None
+        token = [docker.ContainerUploadArgs(file=_TOKEN, content=content)] if content else None
         networks = [docker.ContainerNetworksAdvancedArgs(name=self._outside)] if self._outside else None
         return docker.Container(
             name,
@@ -135,6 +138,15 @@ def run_of(name: str, at: Endpoint) -> str:
         return _new_run()
     run: str = found.labels.get(RUN_LABEL, _new_run())
     return _new_run() if _is_over(found.attrs["State"]) and found.attrs["State"]["ExitCode"] else run
+
+
+def run_made(labels: Sequence[docker.outputs.ContainerLabel] | None) -> str | None:
+    """The run label of the container that Pulumi has.
+
+    While the stack is destroyed, no other is made, whatever was asked for: then it is that of a container which failed
+    or is not there any more, and there is nothing to wait for.
+    """
+    return next((label.value for label in labels or () if label.label == RUN_LABEL), None)
 
 
 async def filled(container_id: str, at: Endpoint, weights: FilledWeights, say: Callable[[str], None]) -> None:
