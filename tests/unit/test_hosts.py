@@ -18,6 +18,7 @@ from pulumi_tts.docker.failure import refuse
 from pulumi_tts.docker.preflight import _taken_proxy_ports, check_hosts
 from pulumi_tts.docker.survey import Reached, Remembered, reach, remembered, survey
 from pulumi_tts.plan import Place, StackPlan, Survey, plan_stack
+from pulumi_tts.render.placement import placement_table
 from tests.unit.configs import many, second, stack, voice
 from tests.unit.conftest import World, run
 from tests.unit.test_gpus import file_of
@@ -137,6 +138,18 @@ def test_cards_of_a_silent_host_are_not_offered_when_something_does_not_fit() ->
     survey = found(planned(voice(vram="20g"), hosts=hosts), silent="b")
     with pytest.raises(ConfigError, match=r"a/0: 3g \(b not counted, which does not answer\)"):
         planned(voice(vram="20g", instances=3), hosts=hosts, survey=survey)
+
+
+def test_what_is_edited_of_a_silent_host_changes_nothing_there() -> None:
+    cards = [{"id": 0, "vram": "24g"}, {"id": 1, "vram": "24g"}]
+    first = planned(voice(vram="20g", instances=2), hosts=[HERE, second(gpus=cards)])
+    edited = second(gpus=cards[:1], ports="30000-30009")
+    plan = planned(voice(vram="20g", instances=2), hosts=[HERE, edited], survey=found(first, silent="b"))
+    assert where(plan) == where(first) == {"voice-1": "http://10.0.0.7:20000", "voice-2": "http://10.0.0.7:20001"}
+    assert [line.split() for line in placement_table(plan.placement).splitlines()[1:]] == [
+        ["voice-1", "b", "0", "20g", "3g"],
+        ["voice-2", "b", "1", "20g", "-"],
+    ]
 
 
 def test_without_a_host_its_instances_move_and_it_is_said_where_their_outputs_are() -> None:

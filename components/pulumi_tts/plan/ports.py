@@ -1,6 +1,6 @@
 """Ports: where instances are reached that are not on the edge's host, and the socket proxies there."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pulumi_tts.config.host import Host
@@ -23,18 +23,25 @@ def published_ports(
     instances: Mapping[str, str],
     now: Mapping[str, int],
     taken: Mapping[str, frozenset[int]],
+    silent: Container[str] = (),
 ) -> dict[str, Published]:
     """A port for each instance that is not on the first host, which has the edge.
 
     ``instances`` says on which host each one will be. ``now`` are the ports of those that stay there: they keep them,
     and the others take the lowest that are free. ``taken`` are, by host, the ports that somebody has, who may be an
-    instance that leaves: it goes when the others have come. Raises ConfigError for each host that has too few.
+    instance that leaves: it goes when the others have come. On the hosts that are ``silent`` instances keep a port that
+    is outside the range too: nobody can give them another. Raises ConfigError for each host that has too few.
     """
     found: dict[str, Published] = {}
     problems = []
     for at, host in enumerate(hosts[1:], start=1):
         here = [instance for instance, on in instances.items() if on == host.name]
-        ports = _ports(host, here, now, taken.get(host.name, frozenset()))
+        staying = {
+            instance: now[instance]
+            for instance in here
+            if instance in now and (host.name in silent or now[instance] in host.instance_ports)
+        }
+        ports = _ports(host, here, staying, taken.get(host.name, frozenset()))
         if len(ports) < len(here):
             problems.append(_too_few(at, host, len(here), len(ports)))
         found |= {instance: _published(host, port) for instance, port in ports.items()}
@@ -48,11 +55,10 @@ def proxy_port(host: Host) -> Published:
     return _published(host, host.proxy_port)
 
 
-def _ports(host: Host, instances: Iterable[str], now: Mapping[str, int], taken: frozenset[int]) -> dict[str, int]:
-    kept = {instance: now[instance] for instance in instances if now.get(instance) in host.instance_ports}
-    free = _free(host, taken | set(kept.values()))
-    new = [instance for instance in instances if instance not in kept]
-    return kept | dict(zip(new, free, strict=False))
+def _ports(host: Host, instances: Iterable[str], staying: Mapping[str, int], taken: frozenset[int]) -> dict[str, int]:
+    free = _free(host, taken | set(staying.values()))
+    new = [instance for instance in instances if instance not in staying]
+    return {**staying, **dict(zip(new, free, strict=False))}
 
 
 def _free(host: Host, taken: Iterable[int]) -> Iterator[int]:

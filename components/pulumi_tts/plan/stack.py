@@ -122,7 +122,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
     staying = {
         container: port for container, port in found.ports.items() if hosts.get(container) == found.host_of(container)
     }
-    published = published_ports(stack.hosts, hosts, staying, found.ports_in_use())
+    published = published_ports(stack.hosts, hosts, staying, found.ports_in_use(), found.silent)
     pools = tuple(
         plan_pool(
             pool,

@@ -31,7 +31,11 @@ def placement_json(placement: Placement) -> str:
 
 
 def placement_rows(placement: Placement) -> list[dict[str, Any]]:
-    """Each instance: its host and cards, what it takes of each, and what all instances together leave of each."""
+    """Each instance: its host and cards, what it takes of each, and what all instances together leave of each.
+
+    What is left is None of a card that was taken out of the config while its host does not answer: the instance still
+    has it.
+    """
     return [
         {
             "instance": f"{pool}-{number}",
@@ -39,7 +43,8 @@ def placement_rows(placement: Placement) -> list[dict[str, Any]]:
             "number": number,
             "host": at.host,
             "gpus": [
-                {"id": gpu, "takes": placement.vram[pool], "left": placement.left[at.host, gpu]} for gpu in at.gpus
+                {"id": gpu, "takes": placement.vram[pool], "left": placement.left.get((at.host, gpu))}
+                for gpu in at.gpus
             ],
             "moves": (pool, number) in placement.moved,
         }
@@ -77,5 +82,6 @@ def _cards(row: dict[str, Any]) -> tuple[str, str, str]:
     gpus = row["gpus"]
     if not gpus:
         return "-", "-", "-"
-    ids, left = (",".join(each) for each in ([gpu["id"] for gpu in gpus], [size_text(gpu["left"]) for gpu in gpus]))
+    ids = ",".join(gpu["id"] for gpu in gpus)
+    left = ",".join("-" if gpu["left"] is None else size_text(gpu["left"]) for gpu in gpus)
     return ids, size_text(gpus[0]["takes"]), left
