@@ -16,7 +16,7 @@ from pulumi_tts.docker import survey as looking
 from pulumi_tts.docker.elsewhere import _left_as_it_is
 from pulumi_tts.docker.failure import refuse
 from pulumi_tts.docker.preflight import _taken_proxy_ports, check_hosts
-from pulumi_tts.docker.survey import Reached, Remembered, reach, remembered, survey
+from pulumi_tts.docker.survey import Reached, Remembered, missing, reach, remembered, survey
 from pulumi_tts.plan import Place, StackPlan, Survey, plan_stack
 from pulumi_tts.render.placement import placement_table
 from tests.unit.configs import many, second, stack, voice
@@ -181,7 +181,8 @@ class FakeDocker:
         self._containers, self._memory, self._engine = list(containers), memory, engine
 
     def containers(self, *, filters: Any = None, **_: Any) -> list[dict[str, Any]]:
-        return [] if filters else self._containers  # what is asked for is the edge
+        wanted = dict(label.split("=") for label in (filters or {}).get("label", ()))
+        return [each for each in self._containers if each["Labels"].items() >= wanted.items()]
 
     def volumes(self, filters: dict[str, str]) -> dict[str, Any]:
         assert filters == {"name": "^tts-test-places$"}
@@ -253,6 +254,49 @@ def test_one_machine_under_two_names_is_refused_and_cloned_machines_are_not(mach
         problems = error.problems
     same = [problem for problem in problems if "is the same Docker engine as that of the host 'a'" in problem.reason]
     assert bool(same) == refused
+
+
+def checked(here: FakeDocker, there: FakeDocker) -> list[str]:
+    """The problems that these hosts make."""
+    reached = Reached({"a": here, "b": there}, {})
+    found_now = survey(TWO, "tts-test", reached)
+    plan = plan_stack(TWO, "tts-test", local_images=True, survey=found_now)
+    try:
+        check_hosts(TWO, plan, reached, found_now, local_images=False)
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems if "edge.port" not in problem.path]
+    return []
+
+
+def test_a_host_that_was_given_up_and_is_back_is_cleared_by_hand() -> None:
+    left = FakeDocker(container("tts-test-voice-7"), container("theirs", stack="x"), engine="f")
+    (problem,) = checked(FakeDocker(), left)
+    assert problem.startswith("hosts[1]: 'b' has containers of this stack that it knows nothing of (tts-test-voice-7)")
+    assert problem.endswith(
+        "docker --host ssh://b rm --force "
+        "$(docker --host ssh://b ps --all --quiet --filter label=pulumi-tts.stack=tts-test)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "there"),
+    [
+        ("{}", [container("theirs", stack="x")]),
+        ('{"b":{}}', [container("tts-test-voice-7")]),
+        ('{"old":{"tts-test-voice-2":[20000,[]]}}', [container("tts-test-voice-2", port=20000)]),
+    ],
+    ids=["new", "remembered", "renamed"],
+)
+def test_a_host_that_is_new_or_known_or_has_another_name_is_not(memory: str, there: list[dict[str, Any]]) -> None:
+    assert checked(FakeDocker(memory=memory), FakeDocker(*there, engine="f")) == []
+
+
+def test_an_instance_that_was_removed_by_hand_is_named() -> None:
+    there = FakeDocker(engine="f")
+    reached = Reached({"a": FakeDocker(memory=REMEMBERED), "b": there}, {})
+    assert missing(TWO, "tts-test", reached, survey(TWO, "tts-test", reached)) == {"tts-test-voice-2": "b"}
+    away = Reached({"a": FakeDocker(memory=REMEMBERED)}, {"b": REFUSED})
+    assert missing(TWO, "tts-test", away, survey(TWO, "tts-test", away)) == {}
 
 
 # ---- a deployment that fails in the end
@@ -412,9 +456,9 @@ def test_no_instance_has_the_port_of_the_socket_proxy() -> None:
 def test_a_port_of_the_socket_proxy_that_somebody_has_is_refused_before_anything_is_touched() -> None:
     plan = planned(voice(instances=2))
 
-    def refused(stack_label: str, part: str, ip: str, port: int) -> list[str]:
+    def refused(stack_label: str, part: str, ip: str, port: int, name: str = "somebody") -> list[str]:
         container = {
-            "Names": ["/somebody"],
+            "Names": [f"/{name}"],
             "Labels": {"pulumi-tts.stack": stack_label, "pulumi-tts.part": part},
             "Ports": [{"IP": ip, "PublicPort": port}, {"PrivatePort": 1}],
         }
@@ -428,7 +472,9 @@ def test_a_port_of_the_socket_proxy_that_somebody_has_is_refused_before_anything
         "has on 'b'. Write a range that ends with a free port, or stop what has it"
     )
     assert refused("tts-test", "instance", "10.0.0.7", 20999), "an instance of an earlier version's"
-    assert not refused("tts-test", "socket-proxy", "10.0.0.7", 20999)
+    assert not refused("tts-test", "socket-proxy", "10.0.0.7", 20999, "tts-test-socket-proxy-b")
+    (renamed,) = refused("tts-test", "socket-proxy", "10.0.0.7", 20999, "tts-test-socket-proxy-old")
+    assert "docker --host … rm --force tts-test-socket-proxy-old" in renamed
     assert not refused("tts-other", "instance", "10.0.0.7", 20998)
     assert not refused("tts-other", "instance", "10.0.0.99", 20999)
 

@@ -113,7 +113,8 @@ class Host(Strict):
 
     Only the folder's name is kept in Pulumi's state. Default: what `DOCKER_CERT_PATH` says."""
     address: Address | None = None
-    """Where the edge's host reaches this one: a private IPv4 address, or a name. The edge's own host needs none."""
+    """Where the edge's host reaches this one: a private IPv4 address, or a name. The edge's own host, the first,
+    has none, and neither `bind` nor `ports`."""
     bind: PrivateAddress | None = None
     """The address of this host on which its instances' ports are published. Default: `address`, if it is an IP."""
     ports: PortRange = "20000-20999"

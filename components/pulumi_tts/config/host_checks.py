@@ -15,9 +15,9 @@ def host_checks(hosts: Mapping[int, Host]) -> Iterator[Problem]:
     yield from _twice(hosts, "name", "Give each host a name of its own")
     yield from _twice(hosts, "docker", "Give each host an endpoint of its own")
     yield from _twice(hosts, "address", "Give each host its own address")
+    yield from _published_twice(hosts)
     for at, host in hosts.items():
-        if at != EDGE:
-            yield from _reachable(at, host)
+        yield from _reachable(at, host) if at != EDGE else _without_effect(at, host)
         yield from card_checks(at, host)
 
 
@@ -31,6 +31,34 @@ def _twice(hosts: Mapping[int, Host], field: str, remedy: str) -> Iterator[Probl
             said = "(nothing)" if value is None else shown(value)
             yield Problem(f"hosts[{at}].{field}", said, f"is also the {field} of hosts[{first[value]}]", remedy)
         first.setdefault(value, at)
+
+
+def _published_twice(hosts: Mapping[int, Host]) -> Iterator[Problem]:
+    """Hosts that are called differently, and publish ports on one address."""
+    first: dict[str, int] = {}
+    for at, host in hosts.items():
+        if at == EDGE or host.published_on is None:
+            continue
+        other = first.setdefault(host.published_on, at)
+        if other != at and hosts[other].address != host.address:
+            yield Problem(
+                f"hosts[{at}].{'bind' if host.bind else 'address'}",
+                shown(host.published_on),
+                f"is also the address on which hosts[{other}] publishes its instances' ports",
+                "Give each host an address of its own",
+            )
+
+
+def _without_effect(at: int, host: Host) -> Iterator[Problem]:
+    """The edge and the instances on its host meet on a network of Docker's, and no port is published for them."""
+    for field in ("address", "bind", "ports"):
+        if field in host.model_fields_set:
+            yield Problem(
+                f"hosts[{at}].{field}",
+                shown(getattr(host, field)),
+                "says how the edge reaches this host over the network, and the edge is on it, as on every first host",
+                f"Leave it out; write it where {host.name!r} is not the first host",
+            )
 
 
 def _reachable(at: int, host: Host) -> Iterator[Problem]:

@@ -12,16 +12,26 @@ _GONE = 404
 def limit_pids(container: docker.Container, at: Endpoint, limit: int) -> None:
     """Limits a container to ``limit`` processes and threads, at every `up`, so that an edit reaches it too.
 
-    ``at`` is where the Docker host answers. The deployment fails if the host refuses.
+    ``at`` is where the Docker host answers. The deployment fails if the host refuses; of a container that Pulumi knows
+    and the host does not, it warns.
     """
     if pulumi.runtime.is_dry_run() or isinstance(pulumi.runtime.settings.get_monitor(), MockMonitor):
         return
-    container.id.apply(lambda id_: _set_limit(id_, at, limit))
+
+    def set_limit(container_id: str) -> None:
+        if not _set_limit(container_id, at, limit):
+            said = "is in Pulumi's state, and Docker has no such container: run `pulumi refresh`, then `pulumi up`"
+            pulumi.log.warn(said, container)
+
+    container.id.apply(set_limit)
 
 
-def _set_limit(container_id: str, at: Endpoint, limit: int) -> None:
+def _set_limit(container_id: str, at: Endpoint, limit: int) -> bool:
+    """Whether the container is there."""
     api = client(at).api
     url = f"{api.base_url}/v{api.api_version}/containers/{container_id}/update"
     answer = api.post(url, json={"PidsLimit": limit})
-    if answer.status_code != _GONE:  # as while the stack is taken down
-        answer.raise_for_status()
+    if answer.status_code == _GONE:
+        return False
+    answer.raise_for_status()
+    return True

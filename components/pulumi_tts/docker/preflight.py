@@ -7,8 +7,9 @@ from typing import Any
 from pulumi_tts.config import ConfigError, ImageSource, Problem, Stack, versions
 from pulumi_tts.config.problems import shown
 from pulumi_tts.docker.endpoint import endpoint
-from pulumi_tts.docker.survey import Reached, reach_edge
+from pulumi_tts.docker.survey import Reached, reach_edge, remembered
 from pulumi_tts.plan import EdgePlan, StackPlan, Survey
+from pulumi_tts.plan.names import on_host, places_volume, socket_proxy_name
 
 _ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  compared with, not bound to
 
@@ -27,7 +28,11 @@ def uses_local_images(stack: Stack) -> bool:
 def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, found: Survey, *, local_images: bool) -> None:
     """Raises ConfigError if a host that answers lacks what it was told to have, or has a name or port taken."""
     edge = reached.answering[plan.edge_host.name]
-    problems = list(_one_engine_twice(stack, reached)) or list(_edge_elsewhere(plan, reached))
+    problems = (
+        list(_one_engine_twice(stack, reached))
+        or list(_edge_elsewhere(plan, reached))
+        or list(_come_back(stack, plan, reached))
+    )
     for host, docker in reached.answering.items():
         problems += _taken_names(host, docker, plan, found)
     problems += _taken_ports(edge, stack, plan)
@@ -72,6 +77,32 @@ def _edge_elsewhere(plan: StackPlan, reached: Reached) -> Iterator[Problem]:
                 shown(plan.edge_host.name),
                 f"would get the edge, as the first host, but this stack's edge runs on {host.name!r}",
                 f"Write {host.name!r} first; or, to move the edge, destroy the stack before",
+            )
+
+
+def _come_back(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[Problem]:
+    """A host that was given up while it was away has containers that Pulumi's state knows nothing of any more.
+
+    A host that only has another name now is none of these: what is on it is remembered under its old name.
+    """
+    memory = remembered(reached.answering[plan.edge_host.name], plan.name)
+    names = {host.name for host in stack.hosts}
+    renamed = {instance for host, instances in memory.items() if host not in names for instance in instances}
+    for at, host in enumerate(stack.hosts):
+        docker = reached.answering.get(host.name)
+        if at == 0 or docker is None or host.name in memory:
+            continue
+        label = f"pulumi-tts.stack={plan.name}"
+        found = docker.api.containers(all=True, filters={"label": [label]})
+        left = sorted(container["Names"][0].lstrip("/") for container in found)
+        if left and renamed.isdisjoint(left):
+            to = f"docker --host {endpoint(host.docker).url}"
+            yield Problem(
+                f"hosts[{at}]",
+                shown(host.name),
+                f"has containers of this stack that it knows nothing of ({', '.join(left)}), as a host does that was "
+                f"given up and is back; what is on which host is remembered by the volume {places_volume(plan.name)}",
+                f"Remove them: {to} rm --force $({to} ps --all --quiet --filter label={label})",
             )
 
 
@@ -141,16 +172,22 @@ def _taken_proxy_ports(stack: Stack, plan: StackPlan, reached: Reached) -> Itera
         for container in reached.answering[host.name].api.containers():
             labels, name = container["Labels"], container["Names"][0].lstrip("/")
             ours = labels.get("pulumi-tts.stack") == plan.name and labels.get("pulumi-tts.part") == "socket-proxy"
-            if not ours and any(
+            if name == on_host(socket_proxy_name(plan.name), host.name) and ours:
+                continue
+            if any(
                 binding.get("PublicPort") == proxy.port and _same_address(proxy.ip, binding.get("IP", ""))
                 for binding in container["Ports"]
             ):
+                remedy = "Write a range that ends with a free port, or stop what has it"
+                if ours:
+                    # Its host was called otherwise; the new one comes before the old one goes.
+                    remedy = f"Remove it, it is the one of the host's old name: docker --host … rm --force {name}"
                 yield Problem(
                     f"hosts[{at}].ports",
                     shown(host.ports),
                     f"ends with the port of the socket proxy, {proxy.port}, which the container {name!r} has on "
                     f"{host.name!r}",
-                    "Write a range that ends with a free port, or stop what has it",
+                    remedy,
                 )
 
 

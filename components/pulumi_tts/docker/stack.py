@@ -18,13 +18,13 @@ from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
-from pulumi_tts.docker.survey import Reached, reach, remembered, survey
+from pulumi_tts.docker.survey import Reached, missing, reach, remembered, survey
 from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
 from pulumi_tts.plan.admission import admission
 from pulumi_tts.plan.tidy import TidyPlan
-from pulumi_tts.render.placement import left_behind_text, placement_table, silent_text
+from pulumi_tts.render.placement import left_behind_text, missing_text, placement_table, silent_text
 
 
 class SpeechStackArgs(TypedDict):
@@ -269,6 +269,8 @@ def _planned(
     _refuse_missing(config, secrets)
     if reached:
         check_hosts(config, plan, reached, found, local_images=local)
+        for instance, host in missing(config, name, reached, found).items():
+            pulumi.log.warn(missing_text(instance, host))
     return plan, reached
 
 

@@ -92,6 +92,16 @@ def survey(stack: Stack, name: str, reached: Reached) -> Survey:
     return Survey(places, ports, taken, frozenset(reached.silent))
 
 
+def missing(stack: Stack, name: str, reached: Reached, found: Survey) -> dict[str, str]:
+    """The instances that the last `up` put on a host which answers, and are not there; their hosts, by instance."""
+    memory = _instances(remembered(reached.answering[stack.hosts[0].name], name))
+    return {
+        instance: kept.host
+        for instance, kept in memory
+        if kept.host in reached.answering and instance not in found.running
+    }
+
+
 def remembered(docker: Any, name: str) -> dict[str, dict[str, Remembered]]:
     """What the last `up` put on hosts other than the edge's, by host and container; the edge's host remembers it."""
     filters = {"name": f"^{places_volume(name)}$"}

@@ -195,6 +195,13 @@ def _long_names(plan: StackPlan) -> Iterator[Problem]:
                 f"makes {longest!r}, which is longer than the {LONGEST_NAME} characters of a host name's label",
                 "Shorten it, or the stack's name",
             )
+    if plan.guard and len(longest := socket_proxy_name(plan.name)) > LONGEST_NAME:
+        yield Problem(
+            "pools",
+            repr(plan.name),
+            f"makes {longest!r}, which is longer than the {LONGEST_NAME} characters of a host name's label",
+            "Shorten the stack's name, or write guard: none in every pool",
+        )
     discovery = plan.edge.discovery
     if discovery and len(longest := socket_proxy_name(discovery.name)) > LONGEST_NAME:
         yield Problem(

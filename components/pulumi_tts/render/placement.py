@@ -60,6 +60,14 @@ def left_behind_text(left: LeftBehind) -> str:
     )
 
 
+def missing_text(instance: str, host: str) -> str:
+    """What is said of an instance that is remembered on a host, and is not there."""
+    return (
+        f"{instance} was put on {host}, and no such container is there. If this `pulumi up` does not make it, it was "
+        "removed by hand: run `pulumi refresh`, and `pulumi up` again"
+    )
+
+
 def silent_text(told: str, host: HostPlan, provider: str | None = None) -> str:
     """What is said of a host that does not answer, after what it was ``told`` to be.
 
