@@ -176,7 +176,7 @@ def test_a_host_whose_instances_fit_nowhere_else_is_not_removed() -> None:
 class FakeDocker:
     """A Docker engine that lists what it is told to."""
 
-    def __init__(self, *containers: dict[str, Any], memory: str = "{}", engine: str = "e") -> None:
+    def __init__(self, *containers: dict[str, Any], memory: str | None = "{}", engine: str = "e") -> None:
         self.api = self
         self._containers, self._memory, self._engine = list(containers), memory, engine
 
@@ -186,7 +186,7 @@ class FakeDocker:
 
     def volumes(self, filters: dict[str, str]) -> dict[str, Any]:
         assert filters == {"name": "^tts-test-places$"}
-        return {"Volumes": [{"Labels": {"pulumi-tts.places": self._memory}}]}
+        return {"Volumes": [{"Labels": {"pulumi-tts.places": self._memory}}] if self._memory else None}
 
     def info(self) -> dict[str, str]:
         return {"ID": "cloned", "Name": self._engine, "DockerRootDir": "/var/lib/docker"}
@@ -284,10 +284,11 @@ def test_a_host_that_was_given_up_and_is_back_is_cleared_by_hand() -> None:
         ("{}", [container("theirs", stack="x")]),
         ('{"b":{}}', [container("tts-test-voice-7")]),
         ('{"old":{"tts-test-voice-2":[20000,[]]}}', [container("tts-test-voice-2", port=20000)]),
+        (None, [container("tts-test-voice-7")]),
     ],
-    ids=["new", "remembered", "renamed"],
+    ids=["new", "remembered", "renamed", "destroyed half-way"],
 )
-def test_a_host_that_is_new_or_known_or_has_another_name_is_not(memory: str, there: list[dict[str, Any]]) -> None:
+def test_a_host_that_is_new_or_known_or_renamed_is_not(memory: str | None, there: list[dict[str, Any]]) -> None:
     assert checked(FakeDocker(memory=memory), FakeDocker(*there, engine="f")) == []
 
 
@@ -510,6 +511,17 @@ def test_the_edges_host_remembers_what_is_on_the_others(world: World) -> None:
             "tts-test-voice-4": Remembered("b", 20001, ()),
         }
     }
+
+
+@pytest.mark.parametrize(("memory", "kept"), [(REMEMBERED, True), (None, False)])
+def test_it_goes_on_remembering_when_the_last_of_them_has_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch, memory: str | None, kept: bool
+) -> None:
+    reached = Reached({"a": FakeDocker(memory=memory)}, {})
+    monkeypatch.setattr(making, "_planned", lambda *_: (planned(voice(), hosts=[HERE]), reached))
+    args: Any = {"config": {}}
+    run(lambda: SpeechStack("tts-test", args).edge_url)
+    assert ("tts-test-places" in world.inputs(VOLUME)) is kept
 
 
 def test_what_is_on_a_silent_host_is_left_as_it_is(world: World) -> None:

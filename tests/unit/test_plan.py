@@ -70,6 +70,13 @@ def test_a_name_that_no_host_name_can_carry_is_refused() -> None:
         plan_stack(config, "tts-" + "s" * 40, local_images=True)
 
 
+def test_a_name_too_long_for_the_keeper_to_reach_docker_by_is_refused_where_there_is_a_keeper() -> None:
+    name = "tts-" + "s" * 47
+    with pytest.raises(ConfigError, match=r"-socket-proxy', which is longer than the 63 characters"):
+        plan_stack(load_stack(stack(voice())), name, local_images=True)
+    assert plan_stack(load_stack(stack(voice(guard="none", heal="none"))), name, local_images=True).guard is None
+
+
 @pytest.mark.parametrize(("name", "image"), [("traefik", edge_image), ("envoy", envoy_image)])
 def test_another_version_of_a_program_is_another_image(
     name: str, image: Callable[[bool], Image], monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,7 @@ from typing import Any
 from pulumi_tts.config import ConfigError, ImageSource, Problem, Stack, versions
 from pulumi_tts.config.problems import shown
 from pulumi_tts.docker.endpoint import endpoint
-from pulumi_tts.docker.survey import Reached, reach_edge, remembered
+from pulumi_tts.docker.survey import Reached, reach_edge, written_down
 from pulumi_tts.plan import EdgePlan, StackPlan, Survey
 from pulumi_tts.plan.names import on_host, places_volume, socket_proxy_name
 
@@ -85,7 +85,9 @@ def _come_back(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[Prob
 
     A host that only has another name now is none of these: what is on it is remembered under its old name.
     """
-    memory = remembered(reached.answering[plan.edge_host.name], plan.name)
+    memory = written_down(reached.answering[plan.edge_host.name], plan.name)
+    if memory is None:
+        return
     names = {host.name for host in stack.hosts}
     renamed = {instance for host, instances in memory.items() if host not in names for instance in instances}
     for at, host in enumerate(stack.hosts):

@@ -18,7 +18,7 @@ from pulumi_tts.docker.hardening import network_labels
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
-from pulumi_tts.docker.survey import Reached, missing, reach, remembered, survey
+from pulumi_tts.docker.survey import Reached, missing, reach, survey, written_down
 from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
@@ -66,9 +66,10 @@ class SpeechStack(pulumi.ComponentResource):
         self._say(plan)
         here = self._edge_host(plan)
         others = {other.name: elsewhere(plan, other, self) for other in plan.other_hosts}
-        if others:
-            before = remembered(reached.answering[plan.edge_host.name], name) if reached else {}
-            remember(plan, before, here.provider, self)
+        before = written_down(reached.answering[plan.edge_host.name], name) if reached else None
+        if others or before is not None:
+            # Also when the last other host has gone: it may come back.
+            remember(plan, before or {}, here.provider, self)
         guard = self._guard(plan, here, others)
         edge = self._edge(plan, here, guard, secrets)
         weights = self._weights(plan, here, others, secrets)

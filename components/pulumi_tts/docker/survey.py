@@ -104,9 +104,16 @@ def missing(stack: Stack, name: str, reached: Reached, found: Survey) -> dict[st
 
 def remembered(docker: Any, name: str) -> dict[str, dict[str, Remembered]]:
     """What the last `up` put on hosts other than the edge's, by host and container; the edge's host remembers it."""
+    return written_down(docker, name) or {}
+
+
+def written_down(docker: Any, name: str) -> dict[str, dict[str, Remembered]] | None:
+    """The same; None where nothing was ever written down, or a destroy has begun to take the stack away."""
     filters = {"name": f"^{places_volume(name)}$"}
     volumes = docker.api.volumes(filters=filters).get("Volumes") or []
-    written = ((volumes[0].get("Labels") or {}) if volumes else {}).get(PLACES_LABEL, "{}")
+    if not volumes:
+        return None
+    written = (volumes[0].get("Labels") or {}).get(PLACES_LABEL, "{}")
     return {
         host: {instance: Remembered(host, port, tuple(gpus)) for instance, (port, gpus) in instances.items()}
         for host, instances in json.loads(written).items()
