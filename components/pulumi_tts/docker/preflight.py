@@ -99,12 +99,14 @@ def _come_back(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[Prob
         left = sorted(container["Names"][0].lstrip("/") for container in found)
         if left and renamed.isdisjoint(left):
             to = f"docker --host {endpoint(host.docker).url}"
+            which = f"$({to} ps --all --quiet --filter label={label})"
             yield Problem(
                 f"hosts[{at}]",
                 shown(host.name),
                 f"has containers of this stack that it knows nothing of ({', '.join(left)}), as a host does that was "
                 f"given up and is back; what is on which host is remembered by the volume {places_volume(plan.name)}",
-                f"Remove them: {to} rm --force $({to} ps --all --quiet --filter label={label})",
+                # The state does know them where the `up` failed that was to take the host out of the stack.
+                f"Remove them, and run `pulumi refresh`: {to} rm --force {which}",
             )
 
 
