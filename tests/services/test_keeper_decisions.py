@@ -16,7 +16,7 @@ from keeper.metrics import Metrics
 from keeper.pools import Fleet, Heal, Instance, Pool, PoolsFile, Restart, read_fleet
 from keeper.rotation import Rotation, discovery, known_endpoints
 from keeper.schedule import Timetable, next_run
-from keeper.turns import Turns, TurnTakenError, Urgency
+from keeper.turns import Lease, Turns, TurnTakenError, Urgency
 from pulumi_tts.render.keeper import pools_file
 from tests.guard.guarding import planned
 from tests.services.fake_docker import FakeDocker
@@ -208,7 +208,7 @@ def test_the_turn_goes_to_who_was_asked_for_before_the_sick_and_those_before_the
             order.append(instance)
             await asyncio.sleep(0.01)
             assert turns.out == {instance}
-            turns.give("voice", instance)
+            turns.give("voice", instance, instance)
 
         await turns.take("voice", "first", "first", lease=60, patience=0, urgency=Urgency.asked)
         async with asyncio.TaskGroup() as group:
@@ -220,7 +220,7 @@ def test_the_turn_goes_to_who_was_asked_for_before_the_sick_and_those_before_the
             ):
                 group.create_task(take(instance, urgency))
             await asyncio.sleep(0.01)
-            turns.give("voice", "first")
+            turns.give("voice", "first", "first")
         assert turns.out == frozenset()
         return order
 
@@ -237,12 +237,63 @@ def test_who_stops_waiting_leaves_the_line(tmp_path: Path) -> None:
             turns.take("voice", "three", "three", lease=60, patience=5, urgency=Urgency.asked)
         )
         await asyncio.sleep(0.01)
-        turns.give("voice", "one")  # granted, and in the same moment nobody wants it any more
+        turns.give("voice", "one", "one")  # granted, and in the same moment nobody wants it any more
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert turns.out == frozenset()
         await turns.take("studio", "other pool", "one", lease=60, patience=0, urgency=Urgency.asked)
+
+    asyncio.run(through())
+
+
+def test_who_is_over_its_time_in_that_very_moment_is_passed_over(tmp_path: Path) -> None:
+    async def through() -> None:
+        turns = Turns(tmp_path / "leases.json", lambda: None)
+
+        def waits(instance: str) -> asyncio.Task[Lease]:
+            return asyncio.create_task(
+                turns.take("voice", instance, instance, lease=60, patience=5, urgency=Urgency.asked)
+            )
+
+        await turns.take("voice", "one", "one", lease=60, patience=0, urgency=Urgency.asked)
+        gone, next_one = waits("two"), waits("three")
+        await asyncio.sleep(0.01)
+        gone.cancel()  # it is in line still
+        assert turns.give("voice", "one", "one")
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert (await next_one).instance == "three"
+        assert turns.give("voice", "three", "three")
+        assert turns.out == frozenset()
+
+    asyncio.run(through())
+
+
+def test_who_gives_back_does_not_take_the_turn_of_the_next_from_it(tmp_path: Path) -> None:
+    async def through() -> None:
+        turns = Turns(tmp_path / "leases.json", lambda: None)
+        await turns.take("voice", "one", "the schedule", lease=60, patience=0, urgency=Urgency.scheduled)
+        waiting = asyncio.create_task(turns.take("voice", "one", "pulumi", lease=60, patience=5, urgency=Urgency.asked))
+        await asyncio.sleep(0.01)
+        assert turns.give("voice", "one", "the schedule")
+        assert not turns.give("voice", "one", "the schedule")
+        assert (await waiting).holder == "pulumi"
+        assert turns.out == {"one"}
+
+    asyncio.run(through())
+
+
+def test_what_is_out_by_hand_is_taken_over_by_who_is_asked_for_it_and_by_nobody_else(tmp_path: Path) -> None:
+    async def through() -> None:
+        turns = Turns(tmp_path / "leases.json", lambda: None)
+        await turns.take("voice", "one", "operator", lease=60, patience=0, urgency=Urgency.asked)
+        for instance, urgency in (("two", Urgency.asked), ("one", Urgency.sick), ("one", Urgency.scheduled)):
+            with pytest.raises(TurnTakenError, match="one is out of rotation for operator"):
+                await turns.take("voice", instance, "another", lease=60, patience=0.01, urgency=urgency)
+        await turns.take("voice", "one", "pulumi", lease=60, patience=0.01, urgency=Urgency.asked)
+        assert not turns.give("voice", "one", "operator")
+        assert turns.give("voice", "one", "pulumi")
 
     asyncio.run(through())
 

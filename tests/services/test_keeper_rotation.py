@@ -80,6 +80,7 @@ def test_one_of_a_pool_is_out_at_a_time(kept: Keeping) -> None:
     status, answer = kept.ask("drain", other, "--patience", "0.5")
     assert status == 3
     assert f"{one} is out of rotation for pulumi" in answer["note"]
+    assert f"`docker exec tts-test-keeper python3 -m keeper restore {one}` puts it back" in answer["note"]
     assert set(kept.endpoints().values()) == {"DRAINING", "HEALTHY"}
     waiting = kept.asking("drain", other, "--patience", "20")
     time.sleep(0.5)
