@@ -18,6 +18,9 @@ QUIET = 2
 IDLE = 1.0
 """Seconds without a request after which a connection that is open is taken for one that is merely kept."""
 
+FORGETS = 3.0
+"""Seconds that the guard has to forget an instance that is in no file any more; it takes some milliseconds."""
+
 
 class UnknownInstanceError(Exception):
     """No pool has, or had, an instance of that name."""
@@ -109,6 +112,7 @@ class Drains:
         out_for = self._out_for(pool, instance)
         wrong: str | None = None
         if out_for and holder in (None, out_for):
+            await self._forgotten(pool, instance)
             wrong = await self._becomes(pool, instance, within, out_for)
             self._turns.give(pool.name, instance, out_for)
         if not self._out_for(pool, instance):
@@ -154,6 +158,19 @@ class Drains:
             if time.monotonic() >= deadline:
                 return left
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _forgotten(self, pool: Pool, instance: str) -> None:
+        """Has the guard forget what it holds against an instance: an ejection lasts for minutes, and the next container
+        may have the same address."""
+        deadline = time.monotonic() + FORGETS
+        with self._rotation.without(instance):
+            while time.monotonic() < deadline:
+                try:
+                    if instance not in (await self._guard.look(pool.cluster)).get(pool.cluster, {}):
+                        return
+                except GuardSilentError:
+                    return
+                await asyncio.sleep(LOOK_EVERY)
 
     async def _becomes(self, pool: Pool, instance: str, within: float, out_for: str | None) -> str | None:
         """Waits until the guard finds an instance healthy, for as long as it is out for the same holder, or for nobody;
