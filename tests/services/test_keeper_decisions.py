@@ -3,20 +3,23 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from keeper.addresses import AGAIN, GONE, SILENT, AddressBook, Answer, Outcome, Resolver
-from keeper.care import complaint, pause_after
+from keeper.care import Care, complaint, pause_after
 from keeper.engines import Container, DockerError, DockerHost, container_of
 from keeper.guard import Seen
 from keeper.metrics import Metrics
 from keeper.pools import Fleet, Heal, Instance, Pool, PoolsFile, Restart, read_fleet
-from keeper.rotation import Rotation, discovery, known_endpoints
+from keeper.rotation import PASSED_ON, Rotation, discovery, known_endpoints
 from keeper.schedule import Timetable, next_run
 from keeper.turns import Lease, Turns, TurnTakenError, Urgency
+from pulumi_tts.plan import GuardPlan
+from pulumi_tts.render import envoy
 from pulumi_tts.render.keeper import pools_file
 from tests.guard.guarding import planned
 from tests.services.fake_docker import FakeDocker
@@ -155,6 +158,48 @@ def test_who_leaves_the_plan_drains_for_the_pools_time_and_whose_pool_is_gone_go
     rotation.take(Fleet("tts", (), ()))
     rotation.publish()
     assert not file.exists()
+
+
+def test_files_are_passed_on_as_a_set_and_what_goes_goes_after_what_leads_to_it(tmp_path: Path) -> None:
+    both, one = planned({"name": "voice"}, {"name": "other"}), planned({"name": "voice"})
+    book = AddressBook({f"tts-test-{name}-1": f"10.0.0.{n}" for n, name in enumerate(("voice", "other"))})
+    rotation = Rotation(tmp_path / "files", tmp_path / "run", book)
+    (tmp_path / "files").mkdir()
+
+    def bring(plan: GuardPlan, *names: str) -> None:
+        for name in names:
+            (tmp_path / "files" / name).write_text(envoy.files(plan)[name])
+
+    def passed_on(name: str) -> str:
+        return (tmp_path / "run" / "config" / name).read_text()
+
+    rotation.take(read_fleet(pools_file(both, "tts-test")))
+    bring(both, *PASSED_ON)
+    rotation.publish()
+    assert rotation.problem is None
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(both)
+
+    bring(one, "clusters.json", "front.json")
+    rotation.publish()
+    assert rotation.problem
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(both), "half a set is none"
+    bring(one, *PASSED_ON)
+    rotation.publish()
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(both), "its plan is not there yet"
+
+    rotation.take(read_fleet(pools_file(one, "tts-test")))
+    rotation.publish()
+    assert passed_on("front.json") == envoy.files(one)["front.json"]
+    clusters = [cluster["name"] for cluster in json.loads(passed_on("clusters.json"))["resources"]]
+    assert {"voice", "other", "queue_other"} < set(clusters)
+    assert len(clusters) == len(set(clusters))
+    assert '"cluster": "other"' in passed_on("inner.json")
+    endpoints = tmp_path / "run" / "endpoints" / "other.json"
+    assert endpoints.exists()
+    rotation.publish()
+    assert rotation.problem is None
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(one)
+    assert not endpoints.exists()
 
 
 # ---- the plan
@@ -369,6 +414,45 @@ def container(status: str, state: str = "running") -> Container:
 def test_who_needs_a_restart(listed: Container | None, seen: Seen | None, ill_for: float, why: str | None) -> None:
     said = complaint(listed, seen, ill_for, startup=60)
     assert (why in said) if why and said else said is why
+
+
+class Watching:
+    """A Docker that calls an instance healthy, and a guard that ejects it now and then."""
+
+    def __init__(self) -> None:
+        self.now, self.guard = 1000.0, WELL
+
+    def container(self, _: Instance) -> Container:
+        return container("Up 3 hours (healthy)")
+
+    def seen(self, _: Pool, instance: str) -> Seen | None:
+        return self.guard if instance == "voice-1" else WELL
+
+
+@pytest.mark.parametrize(("answers_between", "sick"), [(0, True), (1, False)])
+def test_who_fails_every_request_between_ejections_needs_a_restart(
+    answers_between: int, sick: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ejection takes five minutes at most, a start longer; between two ejections its checks find it well."""
+    watching = Watching()
+    monkeypatch.setattr("keeper.care.time.monotonic", lambda: watching.now)
+    turns = Turns(tmp_path / "leases.json", lambda: None)
+    care = Care(watching, None, turns)  # type: ignore[arg-type]
+    voice = pool(heal=None, startup=675.0)
+
+    def passes(seconds: int) -> None:
+        for _ in range(0, seconds, 2):
+            watching.now += 2
+            care.tend((voice,))
+
+    for _ in range(4):
+        watching.guard = replace(watching.guard, wrong="is ejected for its answers")
+        passes(300)
+        last = care.complaint(voice, voice.instances[0])
+        watching.guard = replace(watching.guard, wrong=None, succeeded=watching.guard.succeeded + answers_between)
+        passes(6)
+    assert bool(last) is sick
+    assert care.complaint(voice, voice.instances[0]) is None, "in rotation, nothing is known against it"
 
 
 def test_pauses_grow_up_to_the_longest() -> None:
