@@ -35,7 +35,8 @@ def holder_of(instance: str) -> str:
 def complaint(container: Container | None, seen: Seen | None, ill_for: float, startup: float) -> str | None:
     """Why an instance needs a restart; None where it does not, or where that is not known.
 
-    `ill_for` is how long it has not been seen well by both, in seconds. One that a person has paused is left alone.
+    `ill_for` is how long it has not been seen well by both, or has got no requests and answered none well in between,
+    in seconds. One that a person has paused is left alone.
     """
     if container is None or container.state == "paused":
         return None
@@ -59,6 +60,12 @@ class Record:
     well_at: float
     """When it was last seen well."""
     well_since: float | None = None
+    shunned: float = 0.0
+    """Seconds that the guard has sent it nothing though Docker calls it healthy, since it last answered a request well.
+    One that fails every request is ejected, and between two ejections every check finds it well."""
+    succeeded: int = 0
+    """Requests that it had answered well at the last look."""
+    looked_at: float | None = None
     last_look: Container | None = None
     tries: int = 0
     """Restarts since it was last well for long."""
@@ -89,7 +96,7 @@ class Care:
         record = self._records.get(instance.name)
         if not record:
             return None
-        ill_for = time.monotonic() - record.well_at
+        ill_for = max(time.monotonic() - record.well_at, record.shunned)
         return complaint(self._watch.container(instance), self._watch.seen(pool, instance.name), ill_for, pool.startup)
 
     def tend(self, pools: tuple[Pool, ...]) -> None:
@@ -121,15 +128,28 @@ class Care:
             record = self._records[instance.name] = Record(container.id, now)
         self._notice_start(pool, instance, container, record)
         seen = self._watch.seen(pool, instance.name)
+        self._note_answers(container, seen, record)
         # Without the guard's word Docker's has to do.
         if not (container.well and (seen is None or not seen.wrong)):
             record.well_since = None
             return
         record.well_at = now
         record.well_since = record.well_since or now
-        if record.gave_up or (pool.heal and record.tries and now - record.well_since >= pool.heal.longest):
+        mended = record.gave_up and record.shunned <= pool.startup
+        if mended or (pool.heal and record.tries and now - record.well_since >= pool.heal.longest):
             _LOG.info("%s is well again: its restarts are forgotten", instance.name)
             record.gave_up, record.tries, record.next_try = False, 0, 0.0
+
+    def _note_answers(self, container: Container, seen: Seen | None, record: Record) -> None:
+        now = time.monotonic()
+        since, record.looked_at = now - (record.looked_at or now), now
+        if not container.well:
+            record.shunned = 0.0  # what it is at its next start is another matter
+        elif seen and seen.wrong:
+            record.shunned += since
+        elif seen and seen.succeeded != record.succeeded:
+            record.shunned = 0.0
+        record.succeeded = seen.succeeded if seen else record.succeeded
 
     def _notice_start(self, pool: Pool, instance: Instance, container: Container, record: Record) -> None:
         before, record.last_look = record.last_look, container
@@ -189,7 +209,7 @@ class Care:
         record.tries += 1
         record.next_try = now + pause_after(heal, record.tries)
         if back:
-            record.well_at = now
+            record.well_at, record.shunned = now, 0.0
 
 
 def pause_after(heal: Heal, tries: int) -> float:

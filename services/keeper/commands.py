@@ -1,7 +1,7 @@
 """`python3 -m keeper drain NAME` and `restore NAME`: what is asked on the command line, and the one line it prints.
 
 Exit status 0: done, or the time was over (the line says which). 1: the keeper does not answer. 2: there is no such
-instance. 3: another instance of the pool is out, and stayed out.
+instance. 3: an instance of the pool is out for somebody else, and stayed out; the line says how it is put back.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keeper.control import Answer, KeeperSilentError, ask
+from keeper.turns import OPERATOR
 
 DONE, SILENT, UNKNOWN, TAKEN = range(4)
 STATUS = "status"
@@ -33,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     drain.add_argument("--patience", type=_seconds, metavar="S", help="wait so long for the pool's turn (a restart)")
     drain.add_argument(
         "--holder",
-        default="operator",
-        help="on whose behalf (operator); a holder's next drain in a pool puts the former instance back",
+        default=OPERATOR,
+        help=f"on whose behalf ({OPERATOR}); a holder's next drain in a pool puts the former instance back",
     )
     return root
 

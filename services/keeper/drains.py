@@ -18,6 +18,9 @@ QUIET = 2
 IDLE = 1.0
 """Seconds without a request after which a connection that is open is taken for one that is merely kept."""
 
+FORGETS = 3.0
+"""Seconds that the guard has to forget an instance that is in no file any more; it takes some milliseconds."""
+
 
 class UnknownInstanceError(Exception):
     """No pool has, or had, an instance of that name."""
@@ -42,8 +45,9 @@ class Restored:
     """How putting an instance back went."""
 
     restored: bool
+    """Whether it is in rotation; False where another has it out by now."""
     healthy: bool
-    """Whether the guard sends it requests."""
+    """Whether the guard found it healthy."""
     waited: float
     note: str | None = None
 
@@ -90,24 +94,36 @@ class Drains:
             left = await self._at_rest(pool, instance, within)
             others = await self._others(pool, instance)
         except asyncio.CancelledError:
-            self._turns.give(pool.name, instance)
+            self._turns.give(pool.name, instance, holder)
             raise
         self._turns.extend(taken, lasting)
         return Drained(left == 0, _since(began), left, others, "the guard does not answer" if left is None else None)
 
-    async def restore(self, instance: str, *, within: float = 60.0) -> Restored:
+    async def restore(self, instance: str, *, within: float = 60.0, holder: str | None = None) -> Restored:
         """Puts an instance back into rotation, as soon as the guard finds it healthy or `within` seconds are over;
-        returns when the guard sends it requests, at best. Raises UnknownInstanceError."""
+        returns when the guard sends it requests, at best, or another has taken it out.
+
+        What is not out for `holder` stays as it is; by default, whoever has it out. Raises UnknownInstanceError.
+        """
         began = time.monotonic()
         pool = self._pools.fleet.pool_of(instance)
         if not pool:
             raise self._unknown(instance)
-        lease = self._turns.lease(pool.name)
-        if lease and lease.instance == instance:
-            await self._becomes(pool, instance, within, draining=True)
-        self._turns.give(pool.name, instance)
-        wrong = await self._becomes(pool, instance, max(1.0, began + within - time.monotonic()), draining=False)
+        out_for = self._out_for(pool, instance)
+        wrong: str | None = None
+        if out_for and holder in (None, out_for):
+            await self._forgotten(pool, instance)
+            wrong = await self._becomes(pool, instance, within, out_for)
+            self._turns.give(pool.name, instance, out_for)
+        if not self._out_for(pool, instance):
+            wrong = await self._becomes(pool, instance, max(1.0, began + within - time.monotonic()), None)
+        if taken := self._out_for(pool, instance):
+            return Restored(False, wrong is None, _since(began), wrong or f"it is out of rotation for {taken}")
         return Restored(True, wrong is None, _since(began), wrong)
+
+    def _out_for(self, pool: Pool, instance: str) -> str | None:
+        lease = self._turns.lease(pool.name)
+        return lease.holder if lease and lease.instance == instance else None
 
     async def _leaving(self, instance: str, within: float | None) -> Drained:
         """An instance that is no longer in its pool's plan is out of rotation already, and needs no turn."""
@@ -143,15 +159,31 @@ class Drains:
                 return left
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _becomes(self, pool: Pool, instance: str, within: float, *, draining: bool) -> str | None:
-        """Waits until the guard finds an instance healthy; what is wrong where the time is over before that."""
+    async def _forgotten(self, pool: Pool, instance: str) -> None:
+        """Has the guard forget what it holds against an instance: an ejection lasts for minutes, and the next container
+        may have the same address."""
+        deadline = time.monotonic() + FORGETS
+        with self._rotation.without(instance):
+            while time.monotonic() < deadline:
+                try:
+                    if instance not in (await self._guard.look(pool.cluster)).get(pool.cluster, {}):
+                        return
+                except GuardSilentError:
+                    return
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _becomes(self, pool: Pool, instance: str, within: float, out_for: str | None) -> str | None:
+        """Waits until the guard finds an instance healthy, for as long as it is out for the same holder, or for nobody;
+        what is wrong where the time is over before that."""
         deadline = time.monotonic() + within
         while True:
             try:
                 seen = (await self._guard.look(pool.cluster)).get(pool.cluster, {}).get(instance)
-                wrong = _not_ready(seen, draining=draining)
+                wrong = _not_ready(seen, draining=out_for is not None)
             except GuardSilentError as error:
                 wrong = str(error)
+            if self._out_for(pool, instance) != out_for:
+                return None
             if wrong is None or time.monotonic() >= deadline:
                 return wrong
             await asyncio.sleep(LOOK_EVERY)

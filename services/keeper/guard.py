@@ -34,6 +34,8 @@ class Seen:
     waiting: int
     """Requests that wait for it."""
     connections: int
+    succeeded: int = 0
+    """Requests that it has answered, and not with a 5xx, since Envoy knows it."""
 
     @property
     def at_rest(self) -> bool:
@@ -86,4 +88,5 @@ def _seen(host: Mapping[str, Any]) -> Seen:
         active=stats["rq_active"],
         waiting=stats["rq_pending_active"],
         connections=stats["cx_active"],
+        succeeded=stats["rq_success"],
     )

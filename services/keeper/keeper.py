@@ -125,7 +125,7 @@ class Keeper:
         for lease in self._turns.all:
             if lease.holder == SCHEDULE or lease.holder == holder_of(lease.instance):
                 _LOG.error("%s: the keeper ended while it was out for %s", lease.instance, lease.holder)
-                self._turns.give(lease.pool, lease.instance)
+                self._turns.give(lease.pool, lease.instance, lease.holder)
             if lease.holder == SCHEDULE:
                 self._rolls.problems[lease.pool] = f"the keeper ended in the middle of it, with {lease.instance}"
 
@@ -141,7 +141,8 @@ class Keeper:
         except UnknownInstanceError as error:
             return {"note": str(error), STATUS: UNKNOWN}
         except TurnTakenError as error:
-            return {"drained": False, "note": str(error), STATUS: TAKEN}
+            by_hand = f"`docker exec {self.pools.fleet.stack}-keeper python3 -m keeper restore {error.held.instance}`"
+            return {"drained": False, "note": f"{error}; {by_hand} puts it back", STATUS: TAKEN}
 
     # ---- what it says
 

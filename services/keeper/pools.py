@@ -83,6 +83,8 @@ class Fleet:
     stack: str
     pools: tuple[Pool, ...]
     hosts: tuple[Host, ...]
+    configuration: str = ""
+    """The mark of Envoy's files that belong to this plan: `mark_of`."""
 
     def pool(self, name: str) -> Pool | None:
         return next((pool for pool in self.pools if pool.name == name), None)
@@ -106,6 +108,7 @@ def read_fleet(text: str) -> Fleet:
             stack=raw["stack"],
             pools=tuple(_pool(pool) for pool in raw["pools"]),
             hosts=tuple(Host(**host) for host in raw["hosts"]),
+            configuration=raw["configuration"],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadFileError(f"{type(error).__name__}: {error}") from error

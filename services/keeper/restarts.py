@@ -86,10 +86,10 @@ class Restarts:
             _LOG.info("%s is restarted: %s (%s requests are cut)", instance.name, why, drained.left or "no")
             problem = await self._restarted(pool, instance, stop)
             if problem is None:
-                restored = await self._drains.restore(instance.name, within=BACK_IN_ROTATION)
-                problem = restored.note
+                restored = await self._drains.restore(instance.name, within=BACK_IN_ROTATION, holder=holder)
+                problem = None if restored.healthy else restored.note
         finally:
-            self._turns.give(pool.name, instance.name)
+            self._turns.give(pool.name, instance.name, holder)
         took = round(time.monotonic() - began, 1)
         self._count(pool, instance, reason, LastRestart(_now(), why, problem, took))
         log = _LOG.error if problem else _LOG.info

@@ -10,7 +10,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ ENDPOINTS = "endpoints"
 CONFIG = "config"
 PASSED_ON = ("clusters.json", "inner.json", "front.json", "listeners.json")
 """In this order, each after those that it refers to: a route to a cluster that is not there yet would answer 503."""
+_CLUSTERS, _INNER, _FRONT, _ = PASSED_ON
 
+_NONE = '{"resources": []}'
 _TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 
 
@@ -92,6 +95,7 @@ class Rotation:
         self._passed_on: list[tuple[int, int, int]] = []
         self._ever: dict[str, str] = {}
         self._draining: frozenset[str] = frozenset()
+        self._absent: set[str] = set()
         for folder in (self._endpoints, self._config):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -125,9 +129,18 @@ class Rotation:
         """These, and no others, are out of rotation; at once."""
         if instances != self._draining:
             self._draining = instances
-            # Before addresses were looked for, there would be none in the files.
-            if self.published:
-                self.publish()
+            self._publish_again()
+
+    @contextmanager
+    def without(self, instance: str) -> Iterator[None]:
+        """Meanwhile an instance is in no file; what it has in hand goes on, as Envoy lets it end."""
+        self._absent.add(instance)
+        try:
+            self._publish_again()
+            yield
+        finally:
+            self._absent.discard(instance)
+            self._publish_again()
 
     def names(self) -> set[str]:
         """Every name that has to be resolved."""
@@ -143,12 +156,18 @@ class Rotation:
             placed = self._placed(pool)
             if _move_into_place(self._endpoints / f"{pool.name}.json", discovery(pool.cluster, placed)):
                 _LOG.info("endpoints of %s: %s", pool.name, _summary(placed))
-        self._pass_on()
+        self._pass_on(self._fleet.configuration)
+        in_use = _files_asked_for(_read(self._config / _CLUSTERS) or _NONE)
         for file in self._endpoints.glob("*.json"):
-            if not self._fleet.pool(file.stem):
+            if not self._fleet.pool(file.stem) and file.name not in in_use:
                 file.unlink(missing_ok=True)
                 _LOG.info("endpoints of %s: the pool is gone", file.stem)
         self.published = True
+
+    def _publish_again(self) -> None:
+        # Before addresses were looked for, there would be none in the files.
+        if self.published:
+            self.publish()
 
     def _pools(self) -> tuple[Pool, ...]:
         return self._fleet.pools if self._fleet else ()
@@ -161,7 +180,7 @@ class Rotation:
         return [
             (instance.name, address, instance.port, instance.name in self._draining or instance.name in leaving)
             for instance in self._members(pool)
-            if (address := self._address(instance))
+            if instance.name not in self._absent and (address := self._address(instance))
         ]
 
     def _address(self, instance: Instance) -> str | None:
@@ -173,13 +192,18 @@ class Rotation:
             for name in [name for name, (_, until) in left.items() if until <= now]:
                 del left[name]
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, mark: str) -> None:
+        """What the plan's routes no longer lead to goes a round after them: a route to a cluster that is gone, or to
+        an inner route that is, would answer 503 or 404."""
         try:
             files = [self._files / name for name in PASSED_ON]
             identities = [(found.st_ino, found.st_mtime_ns, found.st_size) for found in map(Path.stat, files)]
             if identities == self._passed_on:
                 return
             texts = {file.name: file.read_text() for file in files}
+            if mark_of(texts) != mark:
+                self._complain("Envoy's configuration is not whole yet, or not this plan's")
+                return
             missing = [name for name in _files_asked_for(texts[PASSED_ON[0]]) if not (self._endpoints / name).exists()]
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._complain(f"Envoy's configuration is not passed on: {error}")
@@ -188,15 +212,37 @@ class Rotation:
             # Files arrive one by one: the plan that names these pools is next.
             self._complain(f"Envoy's configuration waits for the endpoints {', '.join(missing)}")
             return
-        for name, text in texts.items():
+        still_led_to = {} if _read(self._config / _FRONT) == texts[_FRONT] else self._with_what_goes(texts)
+        for name, text in (texts | still_led_to).items():
             if _move_into_place(self._config / name, text):
                 _LOG.info("%s was passed on", name)
-        self.problem, self._passed_on = None, identities
+        self.problem, self._passed_on = None, [] if still_led_to else identities
+
+    def _with_what_goes(self, texts: dict[str, str]) -> dict[str, str]:
+        """The clusters and the inner routes of this plan, and those of the last one that it does without."""
+        before = {name: _read(self._config / name) for name in (_CLUSTERS, _INNER)}
+        return {name: _joined(texts[name], old) for name, old in before.items() if old and old != texts[name]}
 
     def _complain(self, problem: str) -> None:
         if problem != self.problem:
             _LOG.warning(problem)
         self.problem = problem
+
+
+def mark_of(files: Mapping[str, str]) -> str:
+    """The same for the same files; the plan's renderer makes it alike."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def _joined(new: str, old: str) -> str:
+    """Resources, and a table's routes, of both; of those that are in both the new ones, or those first."""
+    tree, before = json.loads(new), {each["name"]: each for each in json.loads(old)["resources"]}
+    for resource in tree["resources"]:
+        earlier = before.pop(resource["name"], {})
+        for host, there in zip(resource.get("virtual_hosts", ()), earlier.get("virtual_hosts", ()), strict=False):
+            host["routes"] += [route for route in there["routes"] if route not in host["routes"]]
+    tree["resources"] += before.values()
+    return json.dumps(tree, indent=1)
 
 
 def _files_asked_for(clusters: str) -> list[str]:
@@ -210,13 +256,17 @@ def _summary(placed: Collection[Endpoint]) -> str:
     return ", ".join(f"{name}={address}{' draining' if out else ''}" for name, address, _, out in placed) or "none"
 
 
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
 def _move_into_place(path: Path, text: str) -> bool:
     """Whether the file was not there like this already."""
-    try:
-        if path.read_text() == text:
-            return False
-    except FileNotFoundError:
-        pass
+    if _read(path) == text:
+        return False
     part = path.with_name(f".{path.name}.part")
     part.write_text(text)
     part.replace(path)

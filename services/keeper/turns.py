@@ -26,6 +26,10 @@ class Urgency(IntEnum):
     scheduled = 2
 
 
+OPERATOR = "operator"
+"""Who takes an instance out by hand, and says no more about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """An instance that is out of rotation; times on the clock that runs since the machine started."""
@@ -38,7 +42,11 @@ class Lease:
 
 
 class TurnTakenError(Exception):
-    """Another instance of the pool is out, and stays out."""
+    """An instance of the pool is out for somebody else, and stays out."""
+
+    def __init__(self, held: Lease) -> None:
+        super().__init__(f"{held.instance} is out of rotation for {held.holder}, and only one of a pool may be")
+        self.held = held
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +90,12 @@ class Turns:
         """Takes an instance out for `lease` seconds; waits up to `patience` seconds while another holder has the
         pool's turn. Raises TurnTakenError.
 
-        A holder has one turn in a pool: its next instance puts the one before back into rotation.
+        A holder has one turn in a pool: its next instance puts the one before back into rotation. What is out by hand
+        is taken over by who is asked for that very instance: nobody else would give it back.
         """
         held = self._leases.get(pool)
-        if not held or held.holder == holder:
+        by_hand = held is not None and (held.instance, held.holder) == (instance, OPERATOR)
+        if not held or held.holder == holder or (by_hand and urgency is Urgency.asked):
             return self._grant(pool, instance, holder, lease)
         self._order += 1
         granted: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
@@ -98,11 +108,10 @@ class Turns:
         except TimeoutError:
             if _was_granted(granted):
                 return granted.result()
-            held = self._leases[pool]
-            raise TurnTakenError(f"{held.instance} is out of rotation for {held.holder}, and only one may be") from None
+            raise TurnTakenError(self._leases[pool]) from None
         except asyncio.CancelledError:
             if _was_granted(granted):
-                self.give(pool, instance)
+                self.give(pool, instance, holder)
             raise
         finally:
             if waiting in line:
@@ -114,15 +123,16 @@ class Turns:
         if held and (held.instance, held.holder) == (lease.instance, lease.holder):
             self._grant(lease.pool, lease.instance, lease.holder, seconds)
 
-    def give(self, pool: str, instance: str) -> bool:
-        """Back into rotation; whether it was out."""
+    def give(self, pool: str, instance: str, holder: str) -> bool:
+        """Back into rotation; whether it was out for that holder. What another has by now stays out."""
         held = self._leases.get(pool)
-        if not held or held.instance != instance:
+        if not held or (held.instance, held.holder) != (instance, holder):
             return False
         del self._leases[pool]
-        if line := self._waiting.get(pool):
+        # Whose time is over, or who has gone, is in line until its own task runs.
+        if line := [waiting for waiting in self._waiting.get(pool, ()) if not waiting.granted.done()]:
             first = min(line, key=lambda waiting: (waiting.urgency, waiting.order))
-            line.remove(first)
+            self._waiting[pool].remove(first)
             first.granted.set_result(self._grant(pool, first.instance, first.holder, first.lease))
         else:
             self._keep()
@@ -136,7 +146,7 @@ class Turns:
             if gone or lease.until <= now:
                 log = _LOG.info if gone else _LOG.warning
                 log("%s: the lease of %s ends, %s", lease.instance, lease.holder, "it is gone" if gone else "overdue")
-                self.give(lease.pool, lease.instance)
+                self.give(lease.pool, lease.instance, lease.holder)
 
     def _grant(self, pool: str, instance: str, holder: str, seconds: float) -> Lease:
         held = self._leases.get(pool)

@@ -16,7 +16,7 @@ import httpx
 
 from pulumi_tts.plan import GuardPlan
 from pulumi_tts.render import envoy
-from pulumi_tts.render.keeper import pools_file
+from pulumi_tts.render.keeper import mark_of, pools_file
 from tests.guard.guarding import Guarding, free_port, guarding, planned, wait_for
 from tests.services.fake_docker import FakeDocker
 from tests.services.serving import SERVICES
@@ -84,7 +84,9 @@ class Keeping:
         for name, (host, proxy) in self.elsewhere.items():
             tree["hosts"].append({"name": host, "proxy": proxy})
             next(each for each in tree["pools"][0]["instances"] if each["name"] == name)["host"] = host
-        files = envoy.files(plan, self.guard.layout) | {"pools.json": json.dumps(tree)}
+        files = envoy.files(plan, self.guard.layout)
+        tree["configuration"] = mark_of(files)
+        files["pools.json"] = json.dumps(tree)
         for name, text in files.items():
             part = self.folder / "files" / f".{name}"
             part.parent.mkdir(exist_ok=True)

@@ -3,20 +3,23 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from keeper.addresses import AGAIN, GONE, SILENT, AddressBook, Answer, Outcome, Resolver
-from keeper.care import complaint, pause_after
+from keeper.care import Care, complaint, pause_after
 from keeper.engines import Container, DockerError, DockerHost, container_of
 from keeper.guard import Seen
 from keeper.metrics import Metrics
 from keeper.pools import Fleet, Heal, Instance, Pool, PoolsFile, Restart, read_fleet
-from keeper.rotation import Rotation, discovery, known_endpoints
+from keeper.rotation import PASSED_ON, Rotation, discovery, known_endpoints
 from keeper.schedule import Timetable, next_run
-from keeper.turns import Turns, TurnTakenError, Urgency
+from keeper.turns import Lease, Turns, TurnTakenError, Urgency
+from pulumi_tts.plan import GuardPlan
+from pulumi_tts.render import envoy
 from pulumi_tts.render.keeper import pools_file
 from tests.guard.guarding import planned
 from tests.services.fake_docker import FakeDocker
@@ -157,6 +160,48 @@ def test_who_leaves_the_plan_drains_for_the_pools_time_and_whose_pool_is_gone_go
     assert not file.exists()
 
 
+def test_files_are_passed_on_as_a_set_and_what_goes_goes_after_what_leads_to_it(tmp_path: Path) -> None:
+    both, one = planned({"name": "voice"}, {"name": "other"}), planned({"name": "voice"})
+    book = AddressBook({f"tts-test-{name}-1": f"10.0.0.{n}" for n, name in enumerate(("voice", "other"))})
+    rotation = Rotation(tmp_path / "files", tmp_path / "run", book)
+    (tmp_path / "files").mkdir()
+
+    def bring(plan: GuardPlan, *names: str) -> None:
+        for name in names:
+            (tmp_path / "files" / name).write_text(envoy.files(plan)[name])
+
+    def passed_on(name: str) -> str:
+        return (tmp_path / "run" / "config" / name).read_text()
+
+    rotation.take(read_fleet(pools_file(both, "tts-test")))
+    bring(both, *PASSED_ON)
+    rotation.publish()
+    assert rotation.problem is None
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(both)
+
+    bring(one, "clusters.json", "front.json")
+    rotation.publish()
+    assert rotation.problem
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(both), "half a set is none"
+    bring(one, *PASSED_ON)
+    rotation.publish()
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(both), "its plan is not there yet"
+
+    rotation.take(read_fleet(pools_file(one, "tts-test")))
+    rotation.publish()
+    assert passed_on("front.json") == envoy.files(one)["front.json"]
+    clusters = [cluster["name"] for cluster in json.loads(passed_on("clusters.json"))["resources"]]
+    assert {"voice", "other", "queue_other"} < set(clusters)
+    assert len(clusters) == len(set(clusters))
+    assert '"cluster": "other"' in passed_on("inner.json")
+    endpoints = tmp_path / "run" / "endpoints" / "other.json"
+    assert endpoints.exists()
+    rotation.publish()
+    assert rotation.problem is None
+    assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(one)
+    assert not endpoints.exists()
+
+
 # ---- the plan
 
 
@@ -208,7 +253,7 @@ def test_the_turn_goes_to_who_was_asked_for_before_the_sick_and_those_before_the
             order.append(instance)
             await asyncio.sleep(0.01)
             assert turns.out == {instance}
-            turns.give("voice", instance)
+            turns.give("voice", instance, instance)
 
         await turns.take("voice", "first", "first", lease=60, patience=0, urgency=Urgency.asked)
         async with asyncio.TaskGroup() as group:
@@ -220,7 +265,7 @@ def test_the_turn_goes_to_who_was_asked_for_before_the_sick_and_those_before_the
             ):
                 group.create_task(take(instance, urgency))
             await asyncio.sleep(0.01)
-            turns.give("voice", "first")
+            turns.give("voice", "first", "first")
         assert turns.out == frozenset()
         return order
 
@@ -237,12 +282,63 @@ def test_who_stops_waiting_leaves_the_line(tmp_path: Path) -> None:
             turns.take("voice", "three", "three", lease=60, patience=5, urgency=Urgency.asked)
         )
         await asyncio.sleep(0.01)
-        turns.give("voice", "one")  # granted, and in the same moment nobody wants it any more
+        turns.give("voice", "one", "one")  # granted, and in the same moment nobody wants it any more
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert turns.out == frozenset()
         await turns.take("studio", "other pool", "one", lease=60, patience=0, urgency=Urgency.asked)
+
+    asyncio.run(through())
+
+
+def test_who_is_over_its_time_in_that_very_moment_is_passed_over(tmp_path: Path) -> None:
+    async def through() -> None:
+        turns = Turns(tmp_path / "leases.json", lambda: None)
+
+        def waits(instance: str) -> asyncio.Task[Lease]:
+            return asyncio.create_task(
+                turns.take("voice", instance, instance, lease=60, patience=5, urgency=Urgency.asked)
+            )
+
+        await turns.take("voice", "one", "one", lease=60, patience=0, urgency=Urgency.asked)
+        gone, next_one = waits("two"), waits("three")
+        await asyncio.sleep(0.01)
+        gone.cancel()  # it is in line still
+        assert turns.give("voice", "one", "one")
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert (await next_one).instance == "three"
+        assert turns.give("voice", "three", "three")
+        assert turns.out == frozenset()
+
+    asyncio.run(through())
+
+
+def test_who_gives_back_does_not_take_the_turn_of_the_next_from_it(tmp_path: Path) -> None:
+    async def through() -> None:
+        turns = Turns(tmp_path / "leases.json", lambda: None)
+        await turns.take("voice", "one", "the schedule", lease=60, patience=0, urgency=Urgency.scheduled)
+        waiting = asyncio.create_task(turns.take("voice", "one", "pulumi", lease=60, patience=5, urgency=Urgency.asked))
+        await asyncio.sleep(0.01)
+        assert turns.give("voice", "one", "the schedule")
+        assert not turns.give("voice", "one", "the schedule")
+        assert (await waiting).holder == "pulumi"
+        assert turns.out == {"one"}
+
+    asyncio.run(through())
+
+
+def test_what_is_out_by_hand_is_taken_over_by_who_is_asked_for_it_and_by_nobody_else(tmp_path: Path) -> None:
+    async def through() -> None:
+        turns = Turns(tmp_path / "leases.json", lambda: None)
+        await turns.take("voice", "one", "operator", lease=60, patience=0, urgency=Urgency.asked)
+        for instance, urgency in (("two", Urgency.asked), ("one", Urgency.sick), ("one", Urgency.scheduled)):
+            with pytest.raises(TurnTakenError, match="one is out of rotation for operator"):
+                await turns.take("voice", instance, "another", lease=60, patience=0.01, urgency=urgency)
+        await turns.take("voice", "one", "pulumi", lease=60, patience=0.01, urgency=Urgency.asked)
+        assert not turns.give("voice", "one", "operator")
+        assert turns.give("voice", "one", "pulumi")
 
     asyncio.run(through())
 
@@ -318,6 +414,45 @@ def container(status: str, state: str = "running") -> Container:
 def test_who_needs_a_restart(listed: Container | None, seen: Seen | None, ill_for: float, why: str | None) -> None:
     said = complaint(listed, seen, ill_for, startup=60)
     assert (why in said) if why and said else said is why
+
+
+class Watching:
+    """A Docker that calls an instance healthy, and a guard that ejects it now and then."""
+
+    def __init__(self) -> None:
+        self.now, self.guard = 1000.0, WELL
+
+    def container(self, _: Instance) -> Container:
+        return container("Up 3 hours (healthy)")
+
+    def seen(self, _: Pool, instance: str) -> Seen | None:
+        return self.guard if instance == "voice-1" else WELL
+
+
+@pytest.mark.parametrize(("answers_between", "sick"), [(0, True), (1, False)])
+def test_who_fails_every_request_between_ejections_needs_a_restart(
+    answers_between: int, sick: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ejection takes five minutes at most, a start longer; between two ejections its checks find it well."""
+    watching = Watching()
+    monkeypatch.setattr("keeper.care.time.monotonic", lambda: watching.now)
+    turns = Turns(tmp_path / "leases.json", lambda: None)
+    care = Care(watching, None, turns)  # type: ignore[arg-type]
+    voice = pool(heal=None, startup=675.0)
+
+    def passes(seconds: int) -> None:
+        for _ in range(0, seconds, 2):
+            watching.now += 2
+            care.tend((voice,))
+
+    for _ in range(4):
+        watching.guard = replace(watching.guard, wrong="is ejected for its answers")
+        passes(300)
+        last = care.complaint(voice, voice.instances[0])
+        watching.guard = replace(watching.guard, wrong=None, succeeded=watching.guard.succeeded + answers_between)
+        passes(6)
+    assert bool(last) is sick
+    assert care.complaint(voice, voice.instances[0]) is None, "in rotation, nothing is known against it"
 
 
 def test_pauses_grow_up_to_the_longest() -> None:

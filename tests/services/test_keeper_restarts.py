@@ -198,6 +198,21 @@ def test_a_restart_that_fails_leaves_the_others_serving(kept: Keeping) -> None:
     assert "did not come back" in httpx.get(kept.url).text
 
 
+def test_an_update_that_waits_for_the_instance_that_is_restarted_has_it_out_afterwards(kept: Keeping) -> None:
+    name = kept.names[0]
+    docker(kept).containers[name].starts_in = 2
+    docker(kept).containers[name].health = "unhealthy"
+    wait_for(lambda: docker(kept).restarts(name) == 1)
+    status, answer = kept.ask("drain", name, "--holder", "pulumi", "--patience", "30")
+    assert (status, answer["drained"]) == (0, True)
+    wait_for(lambda: kept.instance(name)["last_restart"] is not None)
+    assert kept.instance(name)["last_restart"]["problem"] is None
+    assert kept.instance(name)["last_restart"]["took"] < 10, "nobody waits for what another has out"
+    assert kept.endpoints()[name] == "DRAINING"
+    assert kept.instance(name)["out_for"] == "pulumi"
+    assert kept.ask("restore", name)[1]["healthy"]
+
+
 def test_a_keeper_that_ends_in_the_middle_leaves_nobody_out(kept: Keeping) -> None:
     name = kept.names[0]
     docker(kept).containers[name].health = "unhealthy"

@@ -74,12 +74,60 @@ def test_a_drain_whose_time_is_over_says_what_is_left(kept: Keeping) -> None:
     working.join()
 
 
+def test_who_comes_back_has_no_ejection_of_its_time_before(kept: Keeping) -> None:
+    """What comes back may be another container, at the same address."""
+    kept.write(planned({"name": "voice", "instances": 3, "guard": {"ejection": {"time": "60s"}}}))
+    wait_for(lambda: '"base_ejection_time": "60s"' in kept.guard.admin("/config_dump?resource=dynamic_active_clusters"))
+    wait_for(lambda: len(kept.guard.healthy("voice")) == len(kept.names))
+    with kept.guard.client() as client:
+        while len(serving := kept.guard.healthy("voice")) == len(kept.names):
+            client.post("/work?status=500", content=b"text")
+    (name,) = set(kept.names) - serving
+    assert "ejected" in _complaint(kept, name)
+    clusters = {
+        each["name"]: each for each in json.loads(kept.guard.admin("/clusters?format=json"))["cluster_statuses"]
+    }
+    (ejected,) = [host for host in clusters["voice"]["host_statuses"] if host["hostname"] == name]
+    answered_well = [stat.get("value", "0") for stat in ejected["stats"] if stat["name"] == "rq_success"]
+    assert answered_well == ["0"], "by which the care knows one that fails every request"
+    kept.ask("drain", name)
+    status, answer = kept.ask("restore", name, "--within", "10")
+    assert (status, answer["healthy"]) == (0, True)
+    assert name in kept.guard.healthy("voice")
+
+
+def _complaint(kept: Keeping, name: str) -> str:
+    wait_for(lambda: kept.instance(name)["guard"] is not None)
+    return str(kept.instance(name)["guard"])
+
+
+def test_a_stream_that_outlives_its_drain_is_not_cut_by_what_comes_after(kept: Keeping) -> None:
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        with (
+            kept.guard.client() as client,
+            client.stream("POST", "/work?chunks=50&pace=0.1", content=b"text") as answer,
+        ):
+            heard.append(answer.read())
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    name = busy(kept)
+    assert kept.ask("drain", name, "--within", "0.5")[1]["left"] == 1
+    assert kept.ask("restore", name)[1]["healthy"]
+    assert listening.is_alive()
+    listening.join()
+    assert [len(audio) for audio in heard] == [50 * 512]
+
+
 def test_one_of_a_pool_is_out_at_a_time(kept: Keeping) -> None:
     one, other, _ = kept.names
     assert kept.ask("drain", one, "--holder", "pulumi")[0] == 0
     status, answer = kept.ask("drain", other, "--patience", "0.5")
     assert status == 3
     assert f"{one} is out of rotation for pulumi" in answer["note"]
+    assert f"`docker exec tts-test-keeper python3 -m keeper restore {one}` puts it back" in answer["note"]
     assert set(kept.endpoints().values()) == {"DRAINING", "HEALTHY"}
     waiting = kept.asking("drain", other, "--patience", "20")
     time.sleep(0.5)

@@ -16,7 +16,7 @@ from bootstrap.pulumi import Engine
 from tests.system.conftest import take_away
 from tests.system.deployment import Deployment, Event, free_port
 from tests.system.guard_view import GuardView
-from tests.system.speaking import BUSY, WHOLE, Heard, Pool, callers
+from tests.system.speaking import WHOLE, Heard, Pool, callers
 
 INSTANCES, TRIES = 3, 2
 
@@ -143,7 +143,8 @@ def restarted(events: list[Event]) -> list[str]:
 
 
 def lost(heard: Heard) -> list[Any]:
-    return [answer for answer in heard.answers if answer.outcome not in (WHOLE, BUSY)]
+    """All that did not get their answer: also with one instance out, there are more slots than callers here."""
+    return [answer for answer in heard.answers if answer.outcome != WHOLE]
 
 
 def test_the_page_is_behind_the_dashboards_login(stack: Deployment) -> None:
@@ -179,7 +180,7 @@ def test_the_sick_is_restarted_and_nobody_loses_a_request(stack: Deployment, voi
     assert restarted(events) == [name]
     last = seen(stack, name)["last_restart"]
     assert (last["why"], last["problem"]) == ("Docker calls it unhealthy", None)
-    print(f"\nout for {last['took']} s; {len(heard.of(WHOLE))} whole, {len(heard.of(BUSY))} told to come back")
+    print(f"\nout for {last['took']} s; {len(heard.of(WHOLE))} whole, 0 lost")
 
 
 def test_two_that_are_sick_are_restarted_one_after_the_other(stack: Deployment, voices: Pool) -> None:
@@ -231,7 +232,7 @@ def test_all_are_restarted_at_their_time_one_by_one_and_nobody_loses_a_request(s
     assert restarted(events) == instances(stack)
     assert most_out_at_once(events) == 1
     assert {seen(stack, name)["last_restart"]["why"] for name in instances(stack)} == {"it was time"}
-    print(f"\n{len(heard.of(WHOLE))} whole, {len(heard.of(BUSY))} told to come back, 0 lost")
+    print(f"\n{len(heard.of(WHOLE))} whole, 0 lost")
 
 
 def test_a_drain_by_hand_holds_off_an_update(stack: Deployment, voices: Pool) -> None:
