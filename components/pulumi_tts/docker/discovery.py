@@ -46,7 +46,7 @@ class Discovery:
             special=False,
             opts=pulumi.ResourceOptions(parent=parent),
         )
-        password = pulumi.Output.secret(generated.result)
+        password: pulumi.Output[str] = pulumi.Output.secret(generated.result)
         proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent, token=password)
         running = docker.Container(
             own.name,
