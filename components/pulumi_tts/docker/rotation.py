@@ -96,7 +96,7 @@ class Keepers:
 
     async def drain(self, instance: str, within: int, *, replaced: bool) -> None:
         """Has an instance drained by the keeper that knows it; nothing happens where none does."""
-        silent = None
+        silent: tuple[Keeper, Exception] | None = None
         for keeper in self._keepers:
             # One name for all that this program takes out: its next instance ends the drain of the one before.
             words = ("drain", instance, "--within", str(within), "--holder", "pulumi")
@@ -110,8 +110,8 @@ class Keepers:
                     f"{error}. Run `pulumi up` again when that one is back; "
                     f"to put it back at once: docker exec {keeper.container} {' '.join(_COMMAND)} restore NAME"
                 ) from error
-            except _silences() as error:
-                silent = (keeper, error)
+            except _silences() as silence:
+                silent = (keeper, silence)
                 continue
             if answer is None:
                 continue
@@ -121,8 +121,8 @@ class Keepers:
                 pulumi.log.warn(f"{instance} goes after {within} s, and not idle: {left}")
             return
         if silent:
-            keeper, error = silent
-            said = f"the keeper {keeper.container} does not answer: {error}"
+            keeper, why = silent
+            said = f"the keeper {keeper.container} does not answer: {why}"
             if replaced:
                 raise MustStayError(
                     f"{said}. A new instance would get no requests; start the keeper first (docker start "

@@ -431,12 +431,19 @@ def _front_route(pool: PoolGuardPlan, where: Tree, *conditions: Tree) -> Tree:
 
 
 def _inner_routes(pool: PoolGuardPlan) -> Iterator[Tree]:
+    if pool.cookie:
+        # What another instance would answer knows nothing of the session.
+        yield from _inner_pair(pool, 0, _has_cookie(pool.cookie))
+    yield from _inner_pair(pool, pool.retries)
+
+
+def _inner_pair(pool: PoolGuardPlan, retries: int, *conditions: Tree) -> Iterator[Tree]:
     # A WebSocket may be silent for as long as both sides like.
-    yield _inner_route(pool, 0, _WEBSOCKET)
-    yield _inner_route(pool, pool.deadlines.stall)
+    yield _inner_route(pool, 0, retries, _WEBSOCKET, *conditions)
+    yield _inner_route(pool, pool.deadlines.stall, retries, *conditions)
 
 
-def _inner_route(pool: PoolGuardPlan, stall: int, *conditions: Tree) -> Tree:
+def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tree) -> Tree:
     return {
         "match": {"prefix": "/", "headers": [_is_for(pool), *conditions]},
         "route": {
@@ -447,7 +454,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, *conditions: Tree) -> Tree:
             "retry_policy": {
                 # Only what certainly has not begun: nothing is spoken twice.
                 "retry_on": "connect-failure,refused-stream,reset-before-request",
-                "num_retries": pool.retries,
+                "num_retries": retries,
                 "retry_host_predicate": [
                     _extension(
                         "envoy.retry_host_predicates.previous_hosts",
@@ -560,7 +567,8 @@ def _pool(pool: PoolGuardPlan, layout: Layout) -> Tree:
             "healthy_panic_threshold": {"value": 0},
             # Envoy's own is a second, in which the next instance that dies after one that did still gets requests.
             "update_merge_window": "0s",
-            # A session that has begun may go on while its instance drains.
+            # A session that has begun may go on while its instance drains. Not where it is unhealthy: Envoy knows one
+            # word for an instance that was ejected and for one that hangs.
             "override_host_status": {"statuses": ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"]},
         },
         "circuit_breakers": {
@@ -647,9 +655,9 @@ def _outliers(pool: PoolGuardPlan) -> Tree:
         "max_ejection_time": _seconds(pool.ejection.longest * 1000),
         "max_ejection_percent": 100,
         # A connection that fails: at once. Of the instances it is the one least busy, and would be chosen for every
-        # retry.
+        # retry. Where there are sessions, ejection ends them: not for one failure.
         "split_external_local_origin_errors": True,
-        "consecutive_local_origin_failure": 1,
+        "consecutive_local_origin_failure": pool.ejection.errors if pool.cookie else 1,
         "enforcing_consecutive_local_origin_failure": 100,
         "enforcing_local_origin_success_rate": 0,
         "consecutive_5xx": pool.ejection.errors,
