@@ -69,8 +69,8 @@ def test_a_killed_instance_costs_its_own_streams_and_nothing_else(start: Start) 
     seen, out = asyncio.run(kill_one())
     # What was on that instance when it died has begun, and is not spoken twice: two at most, as it has two slots.
     assert seen.statuses[200] > 30
-    assert seen.statuses[503] <= 2
-    assert set(seen.statuses) <= {200, 503}
+    assert seen.statuses[502] <= 2
+    assert set(seen.statuses) <= {200, 502}
     assert out <= 2
 
 
@@ -187,11 +187,35 @@ def test_an_instance_that_fails_every_request_is_left_out_though_it_calls_itself
         assert wait_for(lambda: client.post("/work").status_code == 200) <= 4
 
 
+@pytest.mark.parametrize("stall", ["1s", "30s"])
+def test_a_request_that_takes_too_long_takes_no_healthy_instance_out(start: Start, stall: str) -> None:
+    guard = start({"name": "voice", "instances": 1, "guard": {"deadlines": {"first_byte": "1s", "stall": stall}}})
+    with guard.client() as client:
+        began = time.monotonic()
+        slow = client.post("/work?first=20")
+        assert (slow.status_code, slow.json()["error"]["code"]) == (504, "deadline")
+        assert time.monotonic() - began < 5
+        if stall == "1s":
+            assert slow.headers["x-pulumi-tts-instance"] == "tts-test-voice-1"
+        assert client.post("/work").status_code == 200
+
+
+def test_a_websocket_that_is_not_taken_is_given_up(start: Start) -> None:
+    guard = start({"name": "voice", "instances": 1, "guard": {"deadlines": {"first_byte": "1s"}}})
+    (only,) = voices(guard)
+    only.signal(signal.SIGSTOP)
+    wanted = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    with guard.client() as client:
+        answer = client.get("/work", headers={**wanted, "Sec-WebSocket-Key": "x" * 22 + "=="}, timeout=10)
+    assert answer.status_code in (503, 504)
+
+
 def test_a_request_that_has_begun_is_never_sent_a_second_time(start: Start) -> None:
     guard = start()
     with guard.client() as client:
         answer = client.post("/work?reset=1", content=b"speak once")
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "instance_lost")
+    assert "retry-after" not in answer.headers, "nobody is to ask again without thinking"
     assert sum(stub.seen()["begun"] for stub in voices(guard)) == 1
 
 

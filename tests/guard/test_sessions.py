@@ -1,5 +1,6 @@
 """Who gets which instance, and which version."""
 
+import signal
 from collections import Counter
 from typing import Any
 
@@ -53,6 +54,35 @@ def test_a_session_whose_instance_is_gone_fails_once_and_another_begins(start: S
         again = {browser.get("/work").text for _ in range(3)}
     assert len(again) == 1
     assert first not in again
+
+
+def test_a_session_whose_instance_hangs_fails_soon_and_another_begins(start: Start) -> None:
+    guard = start(pages("studio"))
+    with guard.client("studio") as browser:
+        first = browser.get("/work").text
+        next(stub for stub in guard.pools["studio"] if stub.name == first).signal(signal.SIGSTOP)
+        wait_for(lambda: first not in guard.healthy("studio"))
+        lost = browser.get("/work", timeout=5)
+        assert lost.status_code == 503
+        assert browser.get("/work").text != first
+
+
+def test_a_session_outlives_a_connection_that_fails_and_not_many(start: Start) -> None:
+    """Another instance is not tried: it would answer, and know nothing of the session."""
+    guard = start(pages("studio", health={"path": "/health", "interval": "60s"}, ejection={"errors": 3}))
+    with guard.client("studio") as browser:
+        first = browser.get("/work").text
+        own = next(stub for stub in guard.pools["studio"] if stub.name == first)
+        own.end()
+        lost = browser.get("/work")
+        assert (lost.status_code, lost.headers["retry-after"]) == (503, "5")
+        assert "set-cookie" not in lost.headers
+        own.start()
+        assert browser.get("/work").text == first
+        own.end()
+        statuses = [browser.get("/work").status_code for _ in range(5)]
+        assert statuses == [503, 503, 503, 503, 200], "three failures, and one that ends the session"
+        assert browser.get("/work").text != first
 
 
 def test_a_session_may_go_on_while_its_instance_drains_and_no_new_one_begins_there(start: Start) -> None:

@@ -158,7 +158,6 @@ def test_labels_reach_nothing_of_ours(stack: Deployment, guest: Guest) -> None:
 SERVERS = {
     "engine": ("http://tts-admitting-voice-1:8000", "/health"),
     "ping": ("http://tts-admitting-edge:8082", "/ping"),
-    "docker": ("http://127.0.0.1:2375", "/containers/json"),
 }
 
 
@@ -167,6 +166,16 @@ def test_a_label_leads_to_no_server_of_ours(stack: Deployment, guest: Guest, ser
     url, path = SERVERS[server]
     guest(f"leads-to-{server}", found_at(f"{server}.localhost"), led__loadbalancer__server__url=url)
     assert answer_in_time(stack, f"{server}.localhost", path, statuses=(502, 504))
+
+
+def test_a_label_that_leads_to_dockers_proxy_gets_no_answer_of_dockers(stack: Deployment, guest: Guest) -> None:
+    """Traefik shares a network with it, and asks it for whom a label sends there."""
+    url = "http://tts-admitting-edge-discovery-socket-proxy:2375"
+    guest("leads-to-docker", found_at("docker.localhost"), led__loadbalancer__server__url=url)
+    refused = answer_in_time(stack, "docker.localhost", "/containers/json", statuses=(200, 401))
+    assert refused.json() == {"message": "This wants its token."}, "by Docker itself"
+    for path in ("/_ping", "/version", "/v1.41/events", "/"):
+        assert answer(stack, "docker.localhost", path).status_code == 401, path
 
 
 def test_a_label_that_leads_back_to_the_edge_leads_nowhere(stack: Deployment, guest: Guest) -> None:

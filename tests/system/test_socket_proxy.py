@@ -100,7 +100,7 @@ def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def discovery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a discovery's proxy, which asks for no token."""
+    """The port of a discovery's proxy; its credentials are tried through the edge."""
     plan = discovery_proxy(STACK, f"{STACK}-edge-discovery", f"unix://{SOCKET}")
     with socket_proxy_process(plan, tmp_path_factory.mktemp("discovery") / "files") as port:
         yield port

@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime.mocks import MockMonitor
 
 from pulumi_tts.config import ConfigError
 from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
@@ -31,6 +32,21 @@ def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
 
     run(program)
     return outputs
+
+
+def test_the_edge_is_told_of_a_guard_that_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Routes to one that is not there yet would be answered 502."""
+    after: dict[str, list[str]] = {}
+    register = MockMonitor.RegisterResource
+
+    def noted(monitor: MockMonitor, request: Any) -> Any:
+        after[request.name] = list(request.dependencies)
+        return register(monitor, request)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(MockMonitor, "RegisterResource", noted)
+    speech(stack())
+    for name in ("tts-test-edge", "tts-test-edge-files-courier"):
+        assert any(urn.endswith("::tts-test-guard") for urn in after[name]), name
 
 
 def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:

@@ -1,5 +1,6 @@
 """Discovery and the proxies before Docker: what is rendered, and what is made. tests/system tries them for real."""
 
+import base64
 import json
 import re
 from typing import Any
@@ -12,7 +13,7 @@ from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.socket_proxy import SocketProxy
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.ports import Published
-from pulumi_tts.plan.socket_proxy import keeper_proxy, keeper_proxy_elsewhere, socket_of
+from pulumi_tts.plan.socket_proxy import discovery_proxy, keeper_proxy, keeper_proxy_elsewhere, socket_of
 from pulumi_tts.render import discovery, socket_proxy, traefik
 from tests.unit.configs import stack
 from tests.unit.conftest import World, run
@@ -60,6 +61,7 @@ def test_what_is_made_keeps_its_names(world: World) -> None:
         (NETWORK, "tts-test-edge-discovery-socket-proxy-network"),
         ("docker:index/remoteImage:RemoteImage", "tts-test-edge-discovery-socket-proxy-image"),
         (VOLUME, "tts-test-edge-discovery-socket-proxy-files"),
+        ("random:index/randomPassword:RandomPassword", "tts-test-edge-discovery-password"),
     ]
     assert outputs["discovery"] == {
         "network": "tts-test-edge-admitted",
@@ -118,11 +120,40 @@ def test_the_dashboards_name_on_the_edges_port_is_its_own_route() -> None:
 def test_labels_are_read_by_a_traefik_that_has_nothing_else() -> None:
     edge = plan(**ON).edge
     assert edge.discovery
-    arguments = discovery.discovery_arguments(edge.discovery, "tts-test", "http://proxy:2375", 30)
-    assert "--providers.docker.endpoint=tcp://proxy:2375" in arguments
-    assert "--providers.docker.exposedByDefault=false" in arguments
-    assert "--providers.docker.constraints=Label(`pulumi-tts.admit`, `tts-test`)" in arguments
-    assert not [argument for argument in arguments if argument.startswith(("--api", "--providers.file"))]
+    settings = discovery.discovery_environment(edge.discovery, "tts-test", "http://proxy:2375", 30, "secret")
+    assert "TRAEFIK_PROVIDERS_DOCKER_ENDPOINT=tcp://proxy:2375" in settings
+    assert "TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT=false" in settings
+    assert "TRAEFIK_PROVIDERS_DOCKER_CONSTRAINTS=Label(`pulumi-tts.admit`, `tts-test`)" in settings
+    assert not [setting for setting in settings if setting.startswith(("TRAEFIK_API", "TRAEFIK_PROVIDERS_FILE"))]
+
+
+def test_dockers_proxy_answers_only_the_traefik_that_reads_labels(world: World) -> None:
+    """It stands where a label can send anybody's request to."""
+    speech(stack(edge=ON))
+    containers = world.inputs(CONTAINER)
+    uploads = containers["tts-test-edge-discovery-socket-proxy-files-courier"]["uploads"]["value"]
+    (routes,) = (upload["content"] for upload in uploads)
+    reading = containers["tts-test-edge-discovery"]
+    assert "TRAEFIK_PROVIDERS_DOCKER_PASSWORD=generated" in reading["envs"]["value"], "a secret of the state"
+    assert not reading.get("command"), "of two sources Traefik reads one"
+    sent = "Basic " + base64.b64encode(b"discovery:generated").decode()
+    (virtual_host,) = json.loads(routes)["resources"][0]["virtual_hosts"]
+    *asked, last = virtual_host["routes"]
+    for route in asked:
+        wanted = {header["name"]: header["string_match"] for header in route["match"]["headers"]}
+        assert wanted["authorization"] == {"exact": sent}
+    assert last["direct_response"]["status"] == 401
+
+
+def test_a_discovery_proxy_without_a_token_is_refused(world: World) -> None:
+    with pytest.raises(ValueError, match="can be named by a label, and would let anybody in"):
+        SocketProxy(
+            discovery_proxy("tts-dev", "tts-dev-edge-discovery", "unix:///x"),
+            stack="tts-dev",
+            image="envoy",
+            at=Endpoint("unix:///x"),
+            parent=pulumi.ComponentResource("t:i:P", "q"),
+        )
 
 
 def test_a_name_that_no_host_name_can_carry_is_refused() -> None:

@@ -35,6 +35,13 @@ def test_envoy_starts_when_its_files_are_there_and_ends_when_it_is_told_to(tmp_p
         running.wait(timeout=PATIENCE)
 
 
+def test_it_ends_at_once_while_it_waits_for_its_files(tmp_path: Path) -> None:
+    with subprocess.Popen(envoy_process.command(str(tmp_path / "never.json"), 1, [])) as running:
+        time.sleep(0.3)
+        running.terminate()
+        assert running.wait(timeout=PATIENCE) == 0, "by its own will: as a container's first process it must"
+
+
 def test_its_health_check_fails_where_nobody_answers() -> None:
     answer = subprocess.run(envoy_process.health_command(), stderr=subprocess.DEVNULL, check=False)
     assert answer.returncode == 1

@@ -74,7 +74,16 @@ def test_a_pools_routes_share_its_service_and_its_health_checks() -> None:
 def test_an_instance_without_siblings_is_neither_checked_nor_retried() -> None:
     http = routes_file(plan(voice()))
     assert "healthCheck" not in http["services"]["voice.1"]["loadBalancer"]
-    assert "middlewares" not in http["routers"]["voice.1"]
+    assert http["routers"]["voice.1"]["middlewares"] == ["voice.1-request"], "and no retry"
+
+
+def test_no_route_of_a_pool_passes_a_clients_own_id_on() -> None:
+    pool = voice(routes={"pool": "voice.{domain}", "instance": "voice{n}.{domain}"})
+    http = routes_file(plan(pool, studio(guard="none")))
+    for name, router in http["routers"].items():
+        told = [http["middlewares"][middleware].get("headers", {}) for middleware in router.get("middlewares", ())]
+        if router["service"].partition(".")[0] in ("voice", "studio"):
+            assert any(each.get("customRequestHeaders", {}).get("X-Request-Id") == "" for each in told), name
 
 
 def test_a_guarded_pool_is_reached_by_the_guard_which_is_told_its_name() -> None:

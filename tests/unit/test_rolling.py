@@ -3,11 +3,12 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import pulumi
 import pytest
 
 from pulumi_tts.docker import rolling
 from pulumi_tts.docker.rolling import OneAtATime
-from pulumi_tts.docker.rotation import NotBackError
+from pulumi_tts.docker.rotation import MustStayError, NotBackError
 
 FIRST, SECOND = "voice-1", "voice-2"
 
@@ -20,9 +21,13 @@ class Guard:
     """Seconds until a drained instance is idle."""
     sees: bool | str = True
     """Whether it counts a new instance healthy; False where there is no keeper, or why it does not."""
+    refuses: str = ""
+    """Why an instance must not be replaced now."""
     asked: list[str] = field(default_factory=list)
 
-    async def drain(self, instance: str, within: int) -> None:
+    async def drain(self, instance: str, within: int, *, replaced: bool) -> None:
+        if self.refuses and replaced:
+            raise MustStayError(self.refuses)
         self.asked.append(f"drain {instance} within {within} s")
         await asyncio.sleep(self.drains)
         self.asked.append(f"{instance} is idle")
@@ -40,7 +45,7 @@ class Guard:
 def pool(*expected: str, settle: float = 0.01, guard: Guard | None = None) -> OneAtATime:
     """The permit of a pool of which the engine has not yet answered for some instances; without a guard by default."""
     turns = OneAtATime(guard or Guard(sees=False))
-    turns.settle = settle
+    turns.settle, turns.guarded = settle, guard is not None
     turns.expected.update(expected)
     return turns
 
@@ -108,6 +113,42 @@ def test_a_new_instance_that_the_guard_does_not_see_healthy_stops_the_update() -
             await turns.before_delete(SECOND)
 
     asyncio.run(asyncio.wait_for(not_seen(), timeout=5))
+
+
+def test_the_last_instance_too_fails_the_update_if_it_gets_no_requests() -> None:
+    async def not_seen() -> None:
+        turns = pool(FIRST, guard=Guard(sees="its health check answers 503"))
+        await replace(turns, FIRST, [])
+        with pytest.raises(pulumi.RunError, match="voice-1 came up after its replacement and gets no requests: its he"):
+            turns.registered(FIRST)
+
+    asyncio.run(asyncio.wait_for(not_seen(), timeout=5))
+
+
+def test_an_instance_that_must_stay_is_not_touched_and_nor_are_the_others() -> None:
+    async def refused() -> None:
+        guard = Guard(refuses="voice-3 is out, for the schedule")
+        turns = pool(FIRST, SECOND, guard=guard)
+        for instance in (FIRST, SECOND):
+            with pytest.raises(RuntimeError, match=rf"{instance} was not touched: voice-3 is out, for the schedule"):
+                await turns.before_delete(instance)
+        assert not guard.asked
+
+    asyncio.run(asyncio.wait_for(refused(), timeout=5))
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_what_is_not_replaced_may_go_without_anybodys_leave(guarded: bool) -> None:
+    """Scaling down, and a pool without a guard, whose addresses nobody needs to be told."""
+
+    async def goes() -> None:
+        turns = pool(guard=Guard(refuses="the keeper does not answer"))
+        turns.guarded = guarded
+        if not guarded:
+            turns.expected.add(FIRST)
+        await turns.before_delete(FIRST)
+
+    asyncio.run(asyncio.wait_for(goes(), timeout=5))
 
 
 def test_a_replacement_that_failed_is_no_longer_held_out_of_rotation() -> None:

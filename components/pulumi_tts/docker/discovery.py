@@ -2,6 +2,7 @@
 
 import pulumi
 import pulumi_docker as docker
+import pulumi_random as random
 
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.hardening import container_options, hardened, network_labels
@@ -13,6 +14,7 @@ from pulumi_tts.plan.socket_proxy import discovery_proxy
 from pulumi_tts.render import discovery, traefik
 
 _PIDS = 256
+_PASSWORD_LENGTH = 48
 
 
 class Discovery:
@@ -36,12 +38,23 @@ class Discovery:
         self.admitted = _network(own.network, stack, parent)
         proxy_plan = discovery_proxy(stack, own.name, at.url)
         envoy = image_on_host(f"{proxy_plan.name}-image", own.proxy_image, parent)
-        proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent)
+        # The proxy is as near to this Traefik as guests are, and a label may name it: it answers Traefik's own
+        # questions only. Neither guests nor Traefik can inspect this container without the password that stands there.
+        generated = random.RandomPassword(
+            f"{own.name}-password",
+            length=_PASSWORD_LENGTH,
+            special=False,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        password: pulumi.Output[str] = pulumi.Output.secret(generated.result)
+        proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent, token=password)
         running = docker.Container(
             own.name,
             name=own.name,
             image=image,
-            command=list(discovery.discovery_arguments(own, stack, proxy.url, plan.drain)),
+            envs=password.apply(
+                lambda password: discovery.discovery_environment(own, stack, proxy.url, plan.drain, password)
+            ),
             user=user,
             read_only=True,
             networks_advanced=[

@@ -132,9 +132,11 @@ class TraefikEdge(pulumi.ComponentResource):
             files["discovery.yml"] = discovery.discovery_file(plan.discovery, plan)
             networks.append(found.network)
             self.admitted_network = found.admitted
-        live = LiveFiles(f"{name}-files", self._stack, files, image, self)
+        # Routes that lead to a guard that is not there yet would be answered 502.
+        first = [args["after"]] if "after" in args else []
+        live = LiveFiles(f"{name}-files", self._stack, files, image, self, after=first)
         # The first files are in place before Traefik looks, so its first answers are not 404.
-        after = [live.courier, *([args["after"]] if "after" in args else [])]
+        after = [live.courier, *first]
         self.container = self._container(name, plan, image, live, networks=networks, after=after, at=at)
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(

@@ -1,6 +1,6 @@
 """Live files: a volume whose files change under a running container, each all at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_docker as docker
@@ -59,8 +59,12 @@ class LiveFiles:
         parent: pulumi.Resource,
         *,
         reader: int | None = None,
+        after: Sequence[pulumi.Resource] = (),
     ) -> None:
-        """``reader`` is the group whose programs alone may read the files. Default: anybody who mounts the volume."""
+        """``reader`` is the group whose programs alone may read the files. Default: anybody who mounts the volume.
+
+        ``after`` is what must be there before the files say so.
+        """
         self.volume = docker.Volume(
             name, name=name, labels=volume_labels(stack, "files"), opts=pulumi.ResourceOptions(parent=parent)
         )
@@ -81,6 +85,6 @@ class LiveFiles:
             attach=True,
             restart="no",
             **hardened(stack, "files", _MEMORY),
-            opts=container_options(parent),
+            opts=container_options(parent, after=after),
         )
         self.courier.exit_code.apply(_brought)

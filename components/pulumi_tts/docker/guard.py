@@ -18,18 +18,15 @@ from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.keeper import KeeperContainer
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_args, route_of
-from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
+from pulumi_tts.plan.guard import RUN, USER, GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
 from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.render import envoy, envoy_process, keeper
 
-RUN = "/run/guard"
-"""What Envoy and its keeper share, in memory: the endpoints, and Envoy's admin socket, which no engine can reach."""
-USER = "65532:65532"
 _PIDS = 128
 _TO_END = 5
 """Seconds that Docker gives Envoy beyond its grace for requests."""
-# What the keeper leaves there is some KiB for each pool.
-_RUN_OPTIONS = {"type": "tmpfs", "device": "tmpfs", "o": "uid=65532,gid=65532,mode=0700,size=16m"}
+# The endpoints, and Envoy's admin socket, which no engine can reach. The keeper leaves some KiB there for each pool.
+_RUN_OPTIONS = {"type": "tmpfs", "device": "tmpfs", "o": f"uid={USER},gid={USER},mode=0700,size=16m"}
 
 
 class EnvoyGuardArgs(TypedDict):
@@ -132,7 +129,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             image=image,
             entrypoints=start[:1],
             command=start[1:],
-            user=USER,
+            user=f"{USER}:{USER}",
             read_only=True,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             volumes=volumes,

@@ -14,12 +14,12 @@ from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.docker.rotation import Keeper
 from pulumi_tts.docker.socket_proxy import SocketProxy
+from pulumi_tts.plan.guard import USER
 from pulumi_tts.plan.images import Image
 from pulumi_tts.plan.keeper import KeeperPlan
 from pulumi_tts.plan.socket_proxy import keeper_proxy
 
 _PIDS = 128
-_USER = 65532
 
 
 class KeeperContainer:
@@ -54,7 +54,7 @@ class KeeperContainer:
                 envoy=envoy_elsewhere,
                 envoy_here=envoy,
                 elsewhere=elsewhere,
-                reader=_USER,
+                reader=USER,
                 parent=parent,
             )
             if plan.elsewhere
@@ -64,7 +64,7 @@ class KeeperContainer:
             plan.name,
             name=plan.name,
             image=image_on_host(f"{plan.name}-image", plan.image, parent),
-            user=f"{_USER}:{_USER}",
+            user=f"{USER}:{USER}",
             envs=hosts.environment if hosts else None,
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev"},  # noqa: S108  a path inside the container

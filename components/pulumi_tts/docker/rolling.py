@@ -14,10 +14,11 @@ from weakref import WeakKeyDictionary
 
 import pulumi
 
-from pulumi_tts.docker.rotation import Keepers, NotBackError, Rotation
+from pulumi_tts.docker.rotation import Keepers, MustStayError, NotBackError, Rotation
 
 ABANDONED_AFTER = 60.0
 """Seconds after which a replacement that was not begun is taken for one that the engine gave up."""
+_MEND = "Mend the image, command or environment and run `pulumi up` again"
 
 
 class Hooked(Protocol):
@@ -35,6 +36,8 @@ class OneAtATime:
         """Seconds that a new instance serves before the next one goes, where no guard says that it is back."""
         self.drain = 60
         """Seconds that an instance which is to go may finish its requests; of a pool that is gone, the default."""
+        self.guarded = False
+        """Whether it is a guard that sends requests to its instances."""
         self.expected: set[str] = set()
         """The instances whose registration the engine has not answered: one that is deleted now is replaced."""
         self._rotation = rotation
@@ -43,24 +46,27 @@ class OneAtATime:
         self._next_from = 0.0
         self._deleted: set[str] = set()
         self._failed: str | None = None
+        self._not_back: dict[str, str] = {}
         self._watching: asyncio.TimerHandle | None = None
 
     async def before_delete(self, name: str) -> None:
         """Waits for the permit, and until the instance is idle.
 
-        Raises RuntimeError if a replacement failed meanwhile.
+        Raises RuntimeError if a replacement failed meanwhile, or if the instance must not be replaced now.
         """
         await self._permit.acquire()
         if self._failed:
             self._permit.release()
-            raise RuntimeError(
-                f"{name} was not touched: {self._failed}. "
-                "Mend the image, command or environment and run `pulumi up` again."
-            )
+            raise RuntimeError(f"{name} was not touched: {self._failed}.")
         await asyncio.sleep(self._next_from - asyncio.get_running_loop().time())
         self._holder = name
         try:
-            await self._rotation.drain(name, self.drain)
+            await self._rotation.drain(name, self.drain, replaced=self.guarded and name in self.expected)
+        except MustStayError as error:
+            # Nor are the others: they would be told the same.
+            self._fail(str(error))
+            self._release()
+            raise RuntimeError(f"{name} was not touched: {error}.") from error
         except BaseException:
             self._release()
             raise
@@ -85,7 +91,8 @@ class OneAtATime:
         try:
             seen = await self._rotation.restore(name)
         except NotBackError as error:
-            self._fail(f"{name} came up after its replacement and gets no requests: {error}")
+            self._not_back[name] = f"{name} came up after its replacement and gets no requests: {error}"
+            self._fail(f"{self._not_back[name]}. {_MEND}")
         else:
             if self._holder == name and not seen:
                 self._next_from = asyncio.get_running_loop().time() + self.settle
@@ -95,10 +102,20 @@ class OneAtATime:
     async def on_error(self, name: str) -> None:
         """A replacement failed: the others are left alone. A first creation that fails holds nobody up."""
         if name in self._deleted or self._holder == name:
-            self._fail(f"{name} did not come up after its replacement")
+            self._fail(f"{name} did not come up after its replacement. {_MEND}")
         await self._rotation.give_up(name)
         if self._holder == name:
             self._release()
+
+    def registered(self, name: str) -> None:
+        """The engine has answered for an instance: if it is deleted after this, no creation follows.
+
+        Raises RunError, which fails the update, for one that gets no requests: an error in the hook that found this
+        out is a mere warning to the engine, and after the last instance no other is left to be refused.
+        """
+        self.expected.discard(name)
+        if reason := self._not_back.pop(name, None):
+            raise pulumi.RunError(reason)
 
     def _fail(self, reason: str) -> None:
         self._failed = self._failed or reason
@@ -131,11 +148,12 @@ class RollingUpdates:
         turns = self._turns(instance)
         turns.settle = settle
         turns.drain = drain or turns.drain
+        turns.guarded = drain is not None
         turns.expected.add(instance)
 
     def registered(self, instance: str) -> None:
-        """The engine has answered for an instance: if it is deleted after this, no creation follows."""
-        self._turns(instance).expected.discard(instance)
+        """The engine has answered for an instance. Raises RunError where it gets no requests."""
+        self._turns(instance).registered(instance)
 
     def _turns(self, instance: str) -> OneAtATime:
         # An instance is called after its pool and its number (plan/names.py), also one that is no longer planned.

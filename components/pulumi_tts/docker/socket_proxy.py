@@ -10,7 +10,7 @@ from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import NO_WAY_BACK, container_options, hardened, network_labels
 from pulumi_tts.docker.pids import limit_pids
-from pulumi_tts.plan.socket_proxy import PORT, SOCKET, SocketProxyPlan
+from pulumi_tts.plan.socket_proxy import PORT, SOCKET, Client, SocketProxyPlan
 from pulumi_tts.render import socket_proxy
 
 _MEMORY = 96  # MiB; Envoy takes some 30
@@ -45,15 +45,20 @@ class SocketProxy:
         pools: pulumi.Input[Sequence[str]] | None = None,
         silent: bool = False,
     ) -> None:
-        """``image`` is Envoy's; ``at`` the host's Docker endpoint; a client sends ``token`` as a bearer token.
+        """``image`` is Envoy's; ``at`` the host's Docker endpoint.
+
+        A client sends ``token``: the keeper as a bearer token, discovery's Traefik as the password of DISCOVERY_USER.
 
         ``pools`` stand for the plan's, where they are another resource's output; ``silent`` says that the host does not
         answer now.
 
-        Raises ValueError for a proxy that other machines can reach and that asks for no token.
+        Raises ValueError for a proxy that asks for no token and that others than its client can reach: other machines,
+        or, by way of discovery's Traefik, whoever writes a label.
         """
-        if plan.published and token is None:
+        if token is None and plan.published:
             raise ValueError(f"{plan.name} is published, and would let anybody in: give it a token")
+        if token is None and plan.client is Client.discovery:
+            raise ValueError(f"{plan.name} can be named by a label, and would let anybody in: give it a token")
         self.url = plan.url
         network = docker.Network(
             f"{plan.name}-network",

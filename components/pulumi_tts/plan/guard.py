@@ -14,7 +14,9 @@ from pulumi_tts.plan.routes import Route
 __all__ = [
     "POOL_HEADER",
     "PORT",
+    "RUN",
     "STATUS_PORT",
+    "USER",
     "ActiveCheck",
     "Balance",
     "CanaryPlan",
@@ -33,6 +35,10 @@ PORT = 8080
 """Where the guard listens for the edge."""
 STATUS_PORT = 8081
 """Where it answers `/ready` and `/stats/prometheus`, and nothing else."""
+RUN = "/run/guard"
+"""The directory that Envoy and the keeper share, in memory."""
+USER = 65532
+"""As whom both run, and whose that directory is: user and group."""
 POOL_HEADER = "X-Pulumi-Tts-Pool"
 """Names the pool that a request is for; the edge sets it, the guard removes it."""
 
@@ -203,8 +209,7 @@ def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedI
 
 def by_way_of(guard: GuardPlan, pool: str, route: Route) -> Route:
     """A pool's shared route, to the guard in the place of its instances."""
-    # The request's id is made by the guard; a client's own would let it write into logs and file names.
-    headers = ((POOL_HEADER, pool), ("X-Request-Id", ""))
+    headers = ((POOL_HEADER, pool), *route.request_headers)
     return replace(route, upstreams=(guard.url,), health=None, request_headers=headers)
 
 

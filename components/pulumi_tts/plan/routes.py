@@ -20,6 +20,8 @@ __all__ = [
 ]
 
 HTTP_PORT = 80
+CLIENTS_ID = ("X-Request-Id", "")
+"""Takes a client's own id of its request away: it would get into logs and file names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[st
             kind=profile.kind,
             health=HealthCheck(health.path, health.interval, health.timeout) if len(upstreams) > 1 else None,
             headers=_headers(pool, profile),
+            request_headers=(CLIENTS_ID,),
         )
 
 
@@ -121,6 +124,7 @@ def instance_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[
             kind=profile.kind,
             health=None,
             headers=_headers(pool, profile),
+            request_headers=(CLIENTS_ID,),
         )
 
 

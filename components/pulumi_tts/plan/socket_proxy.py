@@ -13,6 +13,9 @@ PORT = 2375
 SOCKET = "/var/run/docker.sock"
 """Where Docker listens on a host, unless the host's endpoint says otherwise; and in a proxy's container."""
 
+DISCOVERY_USER = "discovery"
+"""By which name discovery's Traefik asks: it knows no token without one."""
+
 
 class Client(StrEnum):
     """Whom a proxy is for, and so what it lets through."""

@@ -6,9 +6,11 @@ edge passes on what none of its own routes matches.
 """
 
 import json
+from collections.abc import Iterable
 
 from pulumi_tts.plan.admission import ADMIT
 from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
+from pulumi_tts.plan.socket_proxy import DISCOVERY_USER
 from pulumi_tts.render.traefik import WEB_PORT, ping_arguments, web_arguments
 
 NAME = "edge_discovery"
@@ -19,8 +21,23 @@ _PASSED_ON = "X-Pulumi-Tts-Discovery"
 _LAST = 1  # Traefik's own priorities are the lengths of rules
 
 
-def discovery_arguments(plan: DiscoveryPlan, stack: str, docker: str, drain: int) -> tuple[str, ...]:
-    """Traefik's command line; ``docker`` is where the socket proxy answers, ``drain`` in seconds."""
+def discovery_environment(plan: DiscoveryPlan, stack: str, docker: str, drain: int, password: str) -> list[str]:
+    """Traefik's settings, as `NAME=value`; ``docker`` is where the socket proxy answers, ``drain`` in seconds.
+
+    ``password`` is what the socket proxy wants: a label can name that proxy as its server, and so whoever asks by a
+    label must not be taken for Traefik itself. The environment, as every user of a host sees its command lines.
+    """
+    return sorted(_variables(_arguments(plan, stack, docker, drain, password)))
+
+
+def _variables(arguments: Iterable[str]) -> Iterable[str]:
+    """Traefik's own spelling of an argument as a variable; it reads no variable beside an argument."""
+    for argument in arguments:
+        name, _, value = argument.removeprefix("--").partition("=")
+        yield f"TRAEFIK_{name.replace('.', '_').upper()}={value}"
+
+
+def _arguments(plan: DiscoveryPlan, stack: str, docker: str, drain: int, password: str) -> tuple[str, ...]:
     return (
         *web_arguments(drain),
         # Who comes here comes from the edge, which has put its own in the place of the client's, or from a container
@@ -28,6 +45,8 @@ def discovery_arguments(plan: DiscoveryPlan, stack: str, docker: str, drain: int
         "--entryPoints.web.forwardedHeaders.insecure=true",
         *ping_arguments(),
         f"--providers.docker.endpoint={docker.replace('http://', 'tcp://')}",
+        f"--providers.docker.username={DISCOVERY_USER}",
+        f"--providers.docker.password={password}",
         "--providers.docker.exposedByDefault=false",
         f"--providers.docker.constraints=Label(`{ADMIT}`, `{stack}`)",
         f"--providers.docker.network={plan.network}",

@@ -16,6 +16,7 @@ from typing import Any
 from pulumi_tts.plan.guard import (
     POOL_HEADER,
     PORT,
+    RUN,
     STATUS_PORT,
     ActiveCheck,
     Balance,
@@ -47,6 +48,8 @@ _UPLOAD_SECONDS = 900
 _KEPT_FOR_RETRY = 4 * 1024 * 1024
 """Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
 request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
+_AFTER_SILENCE = 500
+"""Milliseconds by which the deadline for the first byte comes after the one for silence, where the two are the same."""
 _BUFFER = 256 * 1024
 """Bytes on their way between two connections, when the next is slower. Envoy's own is four times that."""
 
@@ -57,7 +60,7 @@ Tree = dict[str, Any]
 class Layout:
     """Where Envoy finds and puts things; tests have other places."""
 
-    run: str = "/run/guard"
+    run: str = RUN
     """What Envoy and the keeper share: `admin.sock`; `config/`, into which the keeper moves the files below; and
     `endpoints/<pool>.json`, which it writes before: Envoy refuses, for good, what names a file that is not there."""
     address: str = "0.0.0.0"  # noqa: S104  within its container
@@ -316,6 +319,13 @@ def _local_replies() -> Tree:
             reply(["UH"], "no_instance", f"no instance is ready: {come_again}", headers_to_add=[again, forget]),
             reply(["UF", "URX"], "no_instance", f"no instance was reached: {come_again}", headers_to_add=[again]),
             reply(["UT", "SI"], "deadline", "the instance did not answer in time"),
+            # Not 503, after which clients ask again by themselves: what has begun would be spoken twice.
+            reply(
+                ["UC", "UR", "UPE"],
+                "instance_lost",
+                "the instance was lost before it answered: it may have begun",
+                status_code=502,
+            ),
         ]
     }
 
@@ -404,32 +414,47 @@ def _shared(pool: PoolGuardPlan, other: PoolGuardPlan, percent: int) -> Tree:
 
 
 def _front_route(pool: PoolGuardPlan, where: Tree, *conditions: Tree) -> Tree:
+    deadlines = pool.deadlines
+    # Not towards the instance: there a time-out counts like a connection that fails, and the first request that takes
+    # longer would take a healthy instance out. It runs from when the request has its slot and is complete. Where
+    # silence ends a request as soon, that comes first, since it knows the instance; but it ends no WebSocket.
+    first_byte = deadlines.first_byte + (_AFTER_SILENCE if deadlines.stall == deadlines.first_byte else 0)
     return {
         "match": {"prefix": "/", "headers": [_is_for(pool), *conditions]},
-        "route": {**where, "timeout": _seconds(pool.deadlines.total or 0)},
+        "route": {
+            **where,
+            "timeout": _seconds(deadlines.total or 0),
+            "retry_policy": {"per_try_timeout": _seconds(first_byte)},
+        },
         "typed_per_filter_config": _upload_limit(pool.upload),
     }
 
 
 def _inner_routes(pool: PoolGuardPlan) -> Iterator[Tree]:
+    if pool.cookie:
+        # What another instance would answer knows nothing of the session.
+        yield from _inner_pair(pool, 0, _has_cookie(pool.cookie))
+    yield from _inner_pair(pool, pool.retries)
+
+
+def _inner_pair(pool: PoolGuardPlan, retries: int, *conditions: Tree) -> Iterator[Tree]:
     # A WebSocket may be silent for as long as both sides like.
-    yield _inner_route(pool, 0, _WEBSOCKET)
-    yield _inner_route(pool, pool.deadlines.stall)
+    yield _inner_route(pool, 0, retries, _WEBSOCKET, *conditions)
+    yield _inner_route(pool, pool.deadlines.stall, retries, *conditions)
 
 
-def _inner_route(pool: PoolGuardPlan, stall: int, *conditions: Tree) -> Tree:
+def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tree) -> Tree:
     return {
         "match": {"prefix": "/", "headers": [_is_for(pool), *conditions]},
         "route": {
             "cluster": pool.name,
             "timeout": "0s",
-            # Not the retry policy's per_try_idle_timeout: beside a per_try_timeout, that one never ends a stream.
+            # Not the retry policy's per_try_idle_timeout: that one counts like a connection that fails.
             "idle_timeout": _seconds(stall),
             "retry_policy": {
                 # Only what certainly has not begun: nothing is spoken twice.
                 "retry_on": "connect-failure,refused-stream,reset-before-request",
-                "num_retries": pool.retries,
-                "per_try_timeout": _seconds(pool.deadlines.first_byte),
+                "num_retries": retries,
                 "retry_host_predicate": [
                     _extension(
                         "envoy.retry_host_predicates.previous_hosts",
@@ -542,7 +567,8 @@ def _pool(pool: PoolGuardPlan, layout: Layout) -> Tree:
             "healthy_panic_threshold": {"value": 0},
             # Envoy's own is a second, in which the next instance that dies after one that did still gets requests.
             "update_merge_window": "0s",
-            # A session that has begun may go on while its instance drains.
+            # A session that has begun may go on while its instance drains. Not where it is unhealthy: Envoy knows one
+            # word for an instance that was ejected and for one that hangs.
             "override_host_status": {"statuses": ["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"]},
         },
         "circuit_breakers": {
@@ -629,9 +655,9 @@ def _outliers(pool: PoolGuardPlan) -> Tree:
         "max_ejection_time": _seconds(pool.ejection.longest * 1000),
         "max_ejection_percent": 100,
         # A connection that fails: at once. Of the instances it is the one least busy, and would be chosen for every
-        # retry.
+        # retry. Where there are sessions, ejection ends them: not for one failure.
         "split_external_local_origin_errors": True,
-        "consecutive_local_origin_failure": 1,
+        "consecutive_local_origin_failure": pool.ejection.errors if pool.cookie else 1,
         "enforcing_consecutive_local_origin_failure": 100,
         "enforcing_local_origin_success_rate": 0,
         "consecutive_5xx": pool.ejection.errors,

@@ -23,6 +23,7 @@ _RUN = (
     + """
 wanted=$1 grace=$2
 shift 2
+trap 'exit 0' TERM INT
 until [ -e "$wanted" ]; do sleep 0.1 & wait $!; done
 envoy "$@" &
 envoy=$!

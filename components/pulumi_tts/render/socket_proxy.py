@@ -4,13 +4,14 @@ Docker's socket gives root on its host, and Docker itself knows no lesser right.
 on: paths are compared as they came, unnormalised, with patterns that have no room for `%`, `..` or `//`.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pulumi_tts.plan.admission import admission
-from pulumi_tts.plan.socket_proxy import PORT, SOCKET, Client, SocketProxyPlan
+from pulumi_tts.plan.socket_proxy import DISCOVERY_USER, PORT, SOCKET, Client, SocketProxyPlan
 
 ROUTES = "routes.json"
 """The file of what is allowed; Envoy takes a new one up, also on connections that are open, and restarts nothing."""
@@ -66,7 +67,8 @@ def routes_file(plan: SocketProxyPlan, token: str | None = None) -> str:
     refused = [_refusal()]
     if token:
         # Asked for by each route by itself: a route that said "who has it not" would not match where it is missing.
-        allowed, refused = [_with_token(route, token) for route in [*allowed, *refused]], [_no_token()]
+        sent = _credentials(plan.client, token)
+        allowed, refused = [_with_credentials(route, sent) for route in [*allowed, *refused]], [_no_token()]
     kind = {"@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"}
     return _json({"resources": [{**kind, **_routes("allowed", [*allowed, *refused])}]})
 
@@ -166,9 +168,15 @@ def _replaced_filters(filters: Mapping[str, Sequence[str]]) -> Tree:
 # ---- what is refused
 
 
-def _with_token(route: Tree, token: str) -> Tree:
+def _credentials(client: Client, token: str) -> str:
+    if client is Client.keeper:
+        return f"Bearer {token}"
+    return "Basic " + base64.b64encode(f"{DISCOVERY_USER}:{token}".encode()).decode()
+
+
+def _with_credentials(route: Tree, sent: str) -> Tree:
     match = route["match"]
-    headers = [*match.get("headers", ()), _header(_TOKEN_HEADER, f"Bearer {token}")]
+    headers = [*match.get("headers", ()), _header(_TOKEN_HEADER, sent)]
     return {**route, "match": {**match, "headers": headers}}
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from pulumi_tts.config.engines import MODULES, name_of
 from pulumi_tts.config.fields import size_text
-from pulumi_tts.config.profile import Profile
+from pulumi_tts.config.profile import Health, Profile
 
 INTRODUCTION = """\
 <!-- Made by `make engines-doc` from components/pulumi_tts/config/engines/; edit there. -->
@@ -26,6 +26,10 @@ page on Hugging Face shows it. All instances speak with that one, and answers na
 **Slots** are the requests that one instance works on at once; the guard sends it no more. Where nothing is known, 2:
 one card is saturated by a few streams. A UI's requests are not counted: its pages hold many open, and its engine has a
 queue of its own.
+
+**Out after** is the longest time until an instance that hangs gets no more requests: its health check's interval and
+time-out, as often as it must fail. A pool's `guard.health` can say otherwise. An API's instance whose connection
+fails is out at once, also where checks are rare.
 
 **Weights in a volume.** Where the table says "in" a directory beside a repository, the stack fetches that revision
 before it starts an instance: once for each host, into a volume that all instances with this model share, read-only.
@@ -53,8 +57,8 @@ It is kept when the stack goes, and may be there before it:
 """
 
 HEAD = (
-    "| Engine | Image | Port | For | Slots | Ready when | Loads within | VRAM | Memory | Weights | Way out |",
-    "|---|---|---|---|---|---|---|---|---|---|---|",
+    "| Engine | Image | Port | For | Slots | Ready when | Loads in | Out after | VRAM | Memory | Weights | Way out |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|",
 )
 FOR = {"api": "programs", "ui": "people"}
 
@@ -74,12 +78,17 @@ def _row(name: str, profile: Profile) -> str:
         str(profile.counted_slots or "-"),
         f"`{profile.health.path}`",
         f"{profile.health.startup} s",
+        f"{_out_after(profile.health)} s",
         size_text(profile.vram) if profile.vram else "-",
         size_text(profile.memory),
         _weights(profile),
         "yes" if profile.fetches else "-",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _out_after(health: Health) -> int:
+    return 3 if health.prompt else health.retries * (health.interval + health.timeout)
 
 
 def _weights(profile: Profile) -> str:
