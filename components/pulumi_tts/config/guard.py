@@ -48,8 +48,8 @@ class GuardHealth(Strict):
 class Ejection(Strict):
     """When the guard takes an instance out because of what requests met there.
 
-    A connection that fails, or breaks before the answer, does so at once; in a pool for people, whose sessions there would
-    end, it counts like an error.
+    A connection that fails, or breaks before the answer, does so at once; in a pool for people, whose sessions there
+    would end, it counts like an error.
     """
 
     errors: Annotated[int, Field(ge=1, le=1000)] = 5
