@@ -84,7 +84,7 @@ def test_a_keeper_that_is_gone_stops_no_deletion(monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keepers that do not answer are asked again at once, and not for long."""
-    monkeypatch.setattr(asking, "PATIENCE", 0.05)
+    monkeypatch.setattr(asking, "PATIENCE", 0.5)
     monkeypatch.setattr(asking, "PAUSE", 0.01)
 
 
