@@ -27,6 +27,8 @@ def farewell(outputs: Mapping[str, Any], changes: Mapping[str, int]) -> Iterator
         # Not the password: what is printed here ends up in scrollback and CI logs.
         login = f"user {dashboard['user']}, password: make outputs"
         yield f"    {'dashboard':<12}{dashboard['url']}   {login}"
+        if keeper := dashboard.get("keeper"):
+            yield f"    {'keeper':<12}{keeper}   who is busy, what waits; the same login"
     if url := first_speaking(pools):
         yield ""
         yield "    Try it:"

@@ -123,8 +123,10 @@ class Deployment:
         )
 
         def listen() -> None:
-            for event in told:
-                seen.append((event["timeNano"] / 1e9, event["Action"], event["Actor"]["Attributes"]["name"]))
+            # Closing it may meet it between two of its reads.
+            with contextlib.suppress(ValueError):
+                for event in told:
+                    seen.append((event["timeNano"] / 1e9, event["Action"], event["Actor"]["Attributes"]["name"]))
 
         listening = threading.Thread(target=listen)
         listening.start()

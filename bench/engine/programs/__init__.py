@@ -38,6 +38,8 @@ def config(instances: int, port: int, base: str) -> dict[str, Any]:
         "engine": "voice",
         "instances": instances,
         "routes": {"pool": "voice.{domain}", "instance": "voice{n}.{domain}"},
+        # The flat program has none: it is what users write who let Traefik balance.
+        "guard": "none",
         # As the flat program has it, whatever becomes of the engine's own.
         "health": {
             "command": ["python3", "-m", "voice.healthcheck"],

@@ -137,12 +137,12 @@ docker.Container(
         "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
         "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
         "--entryPoints.web.transport.lifeCycle.graceTimeOut=30s",
+        "--serversTransport.forwardingTimeouts.dialTimeout=2s",
         "--api.dashboard=true",
         "--api.insecure=false",
         "--ping=true",
         "--ping.entryPoint=ping",
         "--entryPoints.ping.address=127.0.0.1:8082",
-        "--serversTransport.forwardingTimeouts.dialTimeout=2s",
         "--providers.file.directory=/files/current",
         "--providers.file.watch=true",
         "--log.format=json",
@@ -189,7 +189,7 @@ for n in numbers:
         name=name,
         hostname=name,
         image=voice_image.image_id,
-        envs=[],
+        envs=["VOICE_SLOTS=2"],
         user="10001:10001",
         read_only=True,
         tmpfs={"/tmp": "rw,nosuid,nodev"},
@@ -218,10 +218,16 @@ pulumi.export(
             "url": f"http://voice.localhost:{port}",
             "instances": [f"http://voice{n}.localhost:{port}" for n in numbers],
             "engine": "voice",
+            "hosts": ["local" for _ in numbers],
         }
     },
 )
 pulumi.export(
     "dashboard",
-    {"url": f"http://dashboard.localhost:{port}/dashboard/", "user": "admin", "password": password.result},
+    {
+        "url": f"http://dashboard.localhost:{port}/dashboard/",
+        "keeper": "",
+        "user": "admin",
+        "password": password.result,
+    },
 )
