@@ -4,8 +4,8 @@ It stands for the UIs of CosyVoice and VibeVoice: a queue in one process (so ses
 a path prefix told by `GRADIO_ROOT_PATH`, and `/config` as its honest check.
 
 Measured on 2 cores in a container confined as a pool confines it: ready after 2.7 s; 121 MiB idle, 134 MiB while it
-speaks; 4 processes. Its check is not called prompt: page, queue and work share one interpreter, and on a machine with all
-its processors taken the answer was late for the guard, which cost sessions that were well.
+speaks; 4 processes. Its check is not called prompt: page, queue and work share one interpreter, and on a machine with
+all its processors taken the answer was late for the guard, which cost sessions that were well.
 """
 
 from pulumi_tts.config.profile import Profile
