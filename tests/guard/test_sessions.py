@@ -57,7 +57,7 @@ def test_a_session_whose_instance_is_gone_fails_once_and_another_begins(start: S
 
 
 def test_a_session_whose_instance_hangs_fails_soon_and_another_begins(start: Start) -> None:
-    guard = start(pages("studio"))
+    guard = start(pages("studio", health={"interval": "500ms", "timeout": "800ms", "down": 2}))
     with guard.client("studio") as browser:
         first = browser.get("/work").text
         next(stub for stub in guard.pools["studio"] if stub.name == first).signal(signal.SIGSTOP)
