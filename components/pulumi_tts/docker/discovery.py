@@ -2,11 +2,11 @@
 
 import pulumi
 import pulumi_docker as docker
-import pulumi_random as random
 
 from pulumi_tts.docker.endpoint import Endpoint
-from pulumi_tts.docker.hardening import container_options, hardened, network_labels
+from pulumi_tts.docker.hardening import container_options, hardened, made_network, own_health
 from pulumi_tts.docker.images import image_on_host
+from pulumi_tts.docker.passwords import generated_token
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.socket_proxy import SocketProxy
 from pulumi_tts.plan.edge import EdgePlan
@@ -14,7 +14,6 @@ from pulumi_tts.plan.socket_proxy import discovery_proxy
 from pulumi_tts.render import discovery, traefik
 
 _PIDS = 256
-_PASSWORD_LENGTH = 48
 
 
 class Discovery:
@@ -40,13 +39,7 @@ class Discovery:
         envoy = image_on_host(f"{proxy_plan.name}-image", own.proxy_image, parent)
         # The proxy is as near to this Traefik as guests are, and a label may name it: it answers Traefik's own
         # questions only. Neither guests nor Traefik can inspect this container without the password that stands there.
-        generated = random.RandomPassword(
-            f"{own.name}-password",
-            length=_PASSWORD_LENGTH,
-            special=False,
-            opts=pulumi.ResourceOptions(parent=parent),
-        )
-        password: pulumi.Output[str] = pulumi.Output.secret(generated.result)
+        password = generated_token(f"{own.name}-password", parent)
         proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent, token=password)
         running = docker.Container(
             own.name,
@@ -75,22 +68,9 @@ class Discovery:
 
 def traefik_health() -> docker.ContainerHealthcheckArgs:
     """How Docker asks a Traefik of ours whether it is there."""
-    return docker.ContainerHealthcheckArgs(
-        tests=["CMD", "traefik", "healthcheck", *traefik.ping_arguments()],
-        interval="5s",
-        timeout="3s",
-        retries=3,
-        start_period="10s",
-    )
+    return own_health(["traefik", "healthcheck", *traefik.ping_arguments()])
 
 
 def _network(name: str, stack: str, parent: pulumi.Resource) -> pulumi.Output[str]:
     # Without a way out: who is admitted has one if its own networks have one, and no other by this.
-    network = docker.Network(
-        name,
-        name=name,
-        internal=True,
-        labels=network_labels(stack),
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
-    return network.name
+    return made_network(name, stack, pulumi.ResourceOptions(parent=parent), internal=True)

@@ -12,7 +12,7 @@ from pulumi_tts.config.fields import Domain
 from pulumi_tts.docker.discovery import Discovery, traefik_health
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import container_options, hardened, network_labels
+from pulumi_tts.docker.hardening import container_options, hardened, made_network
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
@@ -160,12 +160,7 @@ class TraefikEdge(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource],
         at: Endpoint,
     ) -> docker.Container:
-        public = docker.Network(
-            f"{name}-public",
-            name=f"{name}-public",
-            labels=network_labels(self._stack),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        public = made_network(f"{name}-public", self._stack, pulumi.ResourceOptions(parent=self))
         edge = docker.Container(
             name,
             name=plan.name,
@@ -174,9 +169,7 @@ class TraefikEdge(pulumi.ComponentResource):
             user=_USER,
             read_only=True,
             ports=_ports(plan),
-            networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=network) for network in (public.name, *networks)
-            ],
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in (public, *networks)],
             volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
             healthcheck=traefik_health(),
             wait=True,

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
-from pulumi_tts.docker.hardening import NO_WAY_BACK, PLACES_LABEL, network_labels, volume_labels
+from pulumi_tts.docker.hardening import NO_WAY_BACK, PLACES_LABEL, made_network, volume_labels
 from pulumi_tts.docker.survey import Remembered
 from pulumi_tts.plan import HostPlan, StackPlan
 from pulumi_tts.plan.names import on_host, places_volume
@@ -58,12 +58,10 @@ def elsewhere(plan: StackPlan, host: HostPlan, parent: pulumi.Resource) -> Elsew
     closed = outside = None
     if host.confines:
         name = on_host(f"{plan.name}-network", host.name)
-        closed = docker.Network(
-            name, name=name, options=NO_WAY_BACK, labels=network_labels(plan.name), opts=options
-        ).name
+        closed = made_network(name, plan.name, options, options=NO_WAY_BACK)
     if host.fetches:
         name = on_host(f"{plan.name}-outside", host.name)
-        outside = docker.Network(name, name=name, labels=network_labels(plan.name), opts=options).name
+        outside = made_network(name, plan.name, options)
     return Elsewhere(host.name, to, at, host.silent, closed, outside)
 
 

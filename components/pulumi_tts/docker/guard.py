@@ -13,7 +13,7 @@ from pulumi_tts.config.host import Host
 from pulumi_tts.config.keeper import Keeper
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import container_options, hardened, volume_labels
+from pulumi_tts.docker.hardening import container_options, hardened, own_health, volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.keeper import KeeperContainer
 from pulumi_tts.docker.pids import limit_pids
@@ -133,13 +133,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             read_only=True,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             volumes=volumes,
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", *envoy_process.health_command()],
-                interval="2s",
-                timeout="2s",
-                retries=3,
-                start_period="10s",
-            ),
+            healthcheck=own_health(envoy_process.health_command(), "2s", "2s"),
             wait=True,
             wait_timeout=60,
             restart="unless-stopped",

@@ -69,6 +69,26 @@ def network_labels(stack: str) -> list[docker.NetworkLabelArgs]:
     return [docker.NetworkLabelArgs(label="pulumi-tts.stack", value=stack)]
 
 
+def made_network(
+    name: str,
+    stack: str,
+    opts: pulumi.ResourceOptions,
+    *,
+    internal: bool | None = None,
+    options: Mapping[str, str] | None = None,
+) -> pulumi.Output[str]:
+    """Makes a network of a stack's; its name. ``internal`` ones have no way out; ``options`` are its driver's."""
+    made = docker.Network(name, name=name, internal=internal, options=options, labels=network_labels(stack), opts=opts)
+    return made.name
+
+
+def own_health(command: Sequence[str], interval: str = "5s", timeout: str = "3s") -> docker.ContainerHealthcheckArgs:
+    """How Docker asks a program of a stack that is no engine, by a command in its container, whether it is there."""
+    return docker.ContainerHealthcheckArgs(
+        tests=["CMD", *command], interval=interval, timeout=timeout, retries=3, start_period="10s"
+    )
+
+
 def container_options(
     parent: pulumi.Resource,
     hooks: pulumi.ResourceHookBinding | None = None,

@@ -7,7 +7,7 @@ import pulumi_docker as docker
 
 from pulumi_tts.docker.elsewhere import Elsewhere
 from pulumi_tts.docker.endpoint import Endpoint
-from pulumi_tts.docker.hardening import container_options, hardened
+from pulumi_tts.docker.hardening import container_options, hardened, own_health
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.kept_hosts import KeptHosts
 from pulumi_tts.docker.pids import limit_pids
@@ -72,13 +72,7 @@ class KeeperContainer:
                 docker.ContainerNetworksAdvancedArgs(name=network) for network in (*networks, proxy.network)
             ],
             volumes=[*volumes, *(hosts.volumes if hosts else ())],
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "python3", "-m", "keeper.healthcheck"],
-                interval="2s",
-                timeout="2s",
-                retries=3,
-                start_period="10s",
-            ),
+            healthcheck=own_health(["python3", "-m", "keeper.healthcheck"], "2s", "2s"),
             wait=True,
             wait_timeout=60,
             restart="unless-stopped",

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pulumi
 import pulumi_docker as docker
-import pulumi_random as random
 
 from pulumi_tts.docker.elsewhere import Elsewhere
 from pulumi_tts.docker.files import LiveFiles
 from pulumi_tts.docker.images import image_on_host
+from pulumi_tts.docker.passwords import generated_token
 from pulumi_tts.docker.socket_proxy import SocketProxy
 from pulumi_tts.plan.images import Image
 from pulumi_tts.plan.keeper import HostKept, KeeperPlan
@@ -17,7 +17,6 @@ from pulumi_tts.plan.socket_proxy import keeper_proxy_elsewhere
 _FILE = "token"
 _MOUNT = "/token"
 _FILE_IN_KEEPER = f"{_MOUNT}/current/{_FILE}"
-_LENGTH = 48
 
 
 class KeptHosts:
@@ -36,9 +35,7 @@ class KeptHosts:
         parent: pulumi.Resource,
     ) -> None:
         """``envoy`` is Envoy's image, ``envoy_here`` that on the keeper's host; ``reader`` is the keeper's group."""
-        opts = pulumi.ResourceOptions(parent=parent)
-        generated = random.RandomPassword(f"{plan.name}-token", length=_LENGTH, special=False, opts=opts)
-        token: pulumi.Output[str] = pulumi.Output.secret(generated.result)
+        token = generated_token(f"{plan.name}-token", parent)
         # In a file that nobody but the keeper can read: an environment is shown by `docker inspect`.
         live = LiveFiles(f"{plan.name}-token", stack, {_FILE: token}, envoy_here, parent, reader=reader)
         self.environment = [f"KEEPER_TOKEN={_FILE_IN_KEEPER}"]

@@ -1,4 +1,4 @@
-"""A login's password: generated, or given by the user; and the bcrypt hash that reaches the edge."""
+"""A login's password: generated, or given by the user; the bcrypt hash that reaches the edge; and programs' tokens."""
 
 import base64
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import pulumi_random as random
 
 _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BCRYPT = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_TOKEN_LENGTH = 48
 _SALT_BYTES = 16
 _ROUNDS = 10  # as RandomPassword's own hash; Traefik computes it at each request
 
@@ -31,6 +32,15 @@ def login_password(name: str, given: pulumi.Input[str] | None, parent: pulumi.Re
     salt = random.RandomId(f"{name}-salt", byte_length=_SALT_BYTES, opts=opts)
     plain = pulumi.Output.secret(given)
     return Password(plain, pulumi.Output.all(plain, salt.b64_std).apply(lambda both: bcrypt_hash(*both)))
+
+
+def generated_token(name: str, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """What a program of ours shows to another one; generated, kept in the state, and secret."""
+    generated = random.RandomPassword(
+        name, length=_TOKEN_LENGTH, special=False, opts=pulumi.ResourceOptions(parent=parent)
+    )
+    token: pulumi.Output[str] = pulumi.Output.secret(generated.result)
+    return token
 
 
 def bcrypt_hash(password: str, salt: str) -> str:

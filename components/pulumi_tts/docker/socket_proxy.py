@@ -8,7 +8,7 @@ import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import NO_WAY_BACK, container_options, hardened, network_labels
+from pulumi_tts.docker.hardening import NO_WAY_BACK, container_options, hardened, made_network, own_health
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.plan.socket_proxy import PORT, SOCKET, Client, SocketProxyPlan
 from pulumi_tts.render import socket_proxy
@@ -60,16 +60,14 @@ class SocketProxy:
         if token is None and plan.client is Client.discovery:
             raise ValueError(f"{plan.name} can be named by a label, and would let anybody in: give it a token")
         self.url = plan.url
-        network = docker.Network(
+        self.network = made_network(
             f"{plan.name}-network",
-            name=f"{plan.name}-network",
+            stack,
+            pulumi.ResourceOptions(parent=parent),
             internal=plan.published is None,
             # Docker publishes no port of a container that is on an internal network only.
             options=NO_WAY_BACK if plan.published else None,
-            labels=network_labels(stack),
-            opts=pulumi.ResourceOptions(parent=parent),
         )
-        self.network = network.name
         live = LiveFiles(f"{plan.name}-files", stack, {socket_proxy.ROUTES: _routes(plan, token, pools)}, image, parent)
         self.container = docker.Container(
             plan.name,
@@ -88,16 +86,10 @@ class SocketProxy:
             user=_USER,
             read_only=True,
             ports=_ports(plan),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name)],
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self.network)],
             mounts=[docker.ContainerMountArgs(type="bind", source=plan.socket, target=SOCKET)],
             volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", *socket_proxy.health_command()],
-                interval="5s",
-                timeout="3s",
-                retries=3,
-                start_period="10s",
-            ),
+            healthcheck=own_health(socket_proxy.health_command()),
             wait=True,
             wait_timeout=60,
             restart="unless-stopped",

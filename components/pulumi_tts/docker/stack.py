@@ -14,7 +14,7 @@ from pulumi_tts.docker.elsewhere import Elsewhere, elsewhere, provider, remember
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
-from pulumi_tts.docker.hardening import network_labels
+from pulumi_tts.docker.hardening import made_network
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
@@ -121,14 +121,7 @@ class SpeechStack(pulumi.ComponentResource):
     def _network(
         self, name: str, plan: StackPlan, host: docker.Provider, internal: bool | None = None
     ) -> pulumi.Output[str]:
-        network = docker.Network(
-            name,
-            name=name,
-            internal=internal,
-            labels=network_labels(plan.name),
-            opts=pulumi.ResourceOptions(parent=self, provider=host),
-        )
-        return network.name
+        return made_network(name, plan.name, pulumi.ResourceOptions(parent=self, provider=host), internal=internal)
 
     def _guard(self, plan: StackPlan, here: "_EdgeHost", others: Mapping[str, Elsewhere]) -> EnvoyGuard | None:
         if not plan.guard:

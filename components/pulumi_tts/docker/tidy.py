@@ -51,7 +51,7 @@ class TtsTidy(pulumi.ComponentResource):
             restart="unless-stopped",
             **hardened(stack, "tidy", _MEMORY),
             # A volume that is not there yet would be made by Docker, without its labels.
-            opts=pulumi.ResourceOptions.merge(container_options(self), pulumi.ResourceOptions(depends_on=list(after))),
+            opts=container_options(self, after=after),
         )
         if not (away and away.silent):
             limit_pids(container, at, _PIDS)
