@@ -53,7 +53,7 @@ images: venv ## the base image and the wheels that images are built from without
 # ---- checks
 
 .PHONY: test
-test: lint test-unit test-guard test-services test-system ## every check; installs what the tests need like `make up` does
+test: lint test-unit test-edge test-guard test-services test-system ## every check; installs what the tests need like `make up` does
 
 .PHONY: lint
 lint: venv ## formatting, style, strict types, Dockerfiles
@@ -65,6 +65,10 @@ lint: venv ## formatting, style, strict types, Dockerfiles
 .PHONY: test-unit
 test-unit: venv ## seconds; no Docker, no engine
 	$(IN_ENV)/python -m pytest tests/unit
+
+.PHONY: test-edge
+test-edge: venv ## the real Traefik with the edge's files, on loopback; no Docker
+	$(IN_ENV)/python -m pytest tests/edge
 
 .PHONY: test-guard
 test-guard: venv ## the real Envoy with the guard's files, on loopback; no Docker

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 
-from pulumi_tts.render.traefik import WEB_PORT
+from pulumi_tts.render.traefik import IN_CONTAINER
 from tests.system.deployment import Deployment
 
 
@@ -46,9 +46,9 @@ def test_no_secret_shows_in_docker_inspect(shared: Deployment) -> None:
 def test_an_instance_reaches_nothing_outside_its_network(shared: Deployment) -> None:
     edge = shared.docker.api.inspect_container(shared.container_ids()[f"{shared.full_name}-edge"])
     outside = edge["NetworkSettings"]["Networks"][f"{shared.full_name}-edge-public"]["IPAddress"]
-    with socket.create_connection((outside, WEB_PORT), timeout=3):
+    with socket.create_connection((outside, IN_CONTAINER.web), timeout=3):
         pass  # it listens there, for who is on that network
-    attempt = f"import socket; socket.create_connection(('{outside}', {WEB_PORT}), timeout=3)"
+    attempt = f"import socket; socket.create_connection(('{outside}', {IN_CONTAINER.web}), timeout=3)"
     code, output = shared.inside("voice-1", "python3", "-c", attempt)
     assert code != 0
     assert b"TimeoutError" in output or b"unreachable" in output, output

