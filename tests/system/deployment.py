@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import docker
 import httpx
@@ -55,6 +55,18 @@ class Deployment:
                 env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
             ),
         )
+
+    @contextmanager
+    def in_place(self) -> Iterator[Self]:
+        """Meanwhile the stack may be up; nothing of it is left, volumes included, after this nor from a run before."""
+        self._sweep()
+        try:
+            yield self
+        finally:
+            try:
+                self.destroy()
+            finally:
+                self._sweep()
 
     def up(self, **options: Any) -> auto.UpResult:
         """Brings the stack to its config; `expect_no_changes=True` makes any change an error."""
@@ -136,6 +148,15 @@ class Deployment:
             time.sleep(EVENTS_ARRIVE)
             told.close()
             listening.join()
+
+    def _sweep(self) -> None:
+        ours: dict[str, Any] = {"label": f"pulumi-tts.stack={self.full_name}"}
+        for container in self.docker.containers.list(all=True, filters=ours):
+            container.remove(force=True)
+        for volume in self.docker.volumes.list(filters=ours):
+            volume.remove()
+        for network in self.docker.networks.list(filters=ours):
+            network.remove()
 
     def _write_config(self) -> None:
         path = self._project / f"Pulumi.{self.name}.yaml"
