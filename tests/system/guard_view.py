@@ -30,7 +30,10 @@ class GuardView:
         return {host["hostname"] for host in hosts if _in_rotation(host["health_status"])}
 
     def until(self, pool: str, holds: Callable[[set[str]], bool], within: float) -> float:
-        """Waits until that holds of the instances in rotation; when it did, on the monotonic clock. Raises TooSlowError."""
+        """Waits until that holds of the instances in rotation; when it did, on the monotonic clock.
+
+        Raises TooSlowError.
+        """
         deadline = time.monotonic() + within
         while not holds(found := self.serving(pool)):
             if time.monotonic() > deadline:
