@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bootstrap.pulumi import Engine, find_or_build
-from tests.system.deployment import Deployment, free_port
+from tests.loopback import free_port
+from tests.system.deployment import Deployment
 
 QUICK = {"interval": "2s", "timeout": "2s", "retries": 3, "startup": "120s"}
 """Health checks that tests need not wait for."""

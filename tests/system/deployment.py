@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import random
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -179,12 +177,3 @@ class _Loopback(httpx.HTTPTransport):
             extensions=request.extensions,
         )
         return super().handle_request(here)
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on, below those that the kernel gives to outgoing connections meanwhile."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")

@@ -10,8 +10,9 @@ from docker.models.containers import Container
 
 from bootstrap.pulumi import Engine
 from pulumi_tts import command
+from tests.loopback import free_port
 from tests.system.conftest import dev_like
-from tests.system.deployment import Deployment, free_port
+from tests.system.deployment import Deployment
 
 PORT = 8000
 Guest = Callable[..., Container]

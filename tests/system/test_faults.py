@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 from bootstrap.pulumi import Engine
-from tests.system.deployment import Deployment, free_port
+from tests.loopback import free_port
+from tests.system.deployment import Deployment
 from tests.system.guard_view import GuardView
 from tests.system.speaking import BUSY, CUT, WHOLE, Answer, Heard, Pool, Text, arriving, callers
 from tests.system.test_changes import in_turns

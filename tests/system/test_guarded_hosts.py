@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from bootstrap.pulumi import Engine
+from tests.loopback import free_port
 from tests.system.another_host import AnotherHost, another_host
-from tests.system.deployment import free_port
 from tests.system.guard_view import GuardView
 from tests.system.speaking import BUSY, CUT, WHOLE, Pool, arriving, callers
 from tests.system.test_hosts import Fleet, bring_images, published

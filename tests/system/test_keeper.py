@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from bootstrap.pulumi import Engine
-from tests.system.deployment import Deployment, Event, free_port
+from tests.loopback import free_port
+from tests.system.deployment import Deployment, Event
 from tests.system.guard_view import GuardView
 from tests.system.speaking import WHOLE, Heard, Pool, callers
 from tests.system.waiting import until

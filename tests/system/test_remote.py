@@ -15,10 +15,11 @@ from bootstrap.pulumi import Engine
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image
+from tests.loopback import free_port
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, address_of, another_host
 from tests.system.conftest import dev_like
-from tests.system.deployment import Deployment, free_port
+from tests.system.deployment import Deployment
 from tests.system.test_hosts import failure
 from tests.system.waiting import until
 

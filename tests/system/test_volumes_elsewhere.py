@@ -11,10 +11,11 @@ import pytest
 from bootstrap.pulumi import Engine
 from pulumi_tts.config import versions
 from pulumi_tts.plan.images import envoy_image, own_image
+from tests.loopback import free_port
 from tests.services.hub import REPOSITORY, Hub
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
-from tests.system.deployment import Deployment, free_port
+from tests.system.deployment import Deployment
 from tests.system.images import on_this_machine
 from tests.system.test_weights import TOKEN, hub, reading_engine
 

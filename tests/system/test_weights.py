@@ -21,9 +21,10 @@ from bootstrap.pulumi import Engine
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image
+from tests.loopback import free_port
 from tests.services.hub import REPOSITORY, REVISION, Hub, a_hub
 from tests.system.conftest import dev_like
-from tests.system.deployment import Deployment, free_port
+from tests.system.deployment import Deployment
 
 MODEL = random.Random(2).randbytes(12_000_000)
 FILES = {"config.json": b"{}", "model.safetensors": MODEL}
