@@ -1,11 +1,14 @@
-"""The real Traefik with the edge's own files, as a process on loopback; behind it, a stand-in for every upstream."""
+"""The real Traefik with the edge's own files, as a process on loopback.
+
+Behind it is a stand-in for every upstream; or the real guard, as another process, and a stand-in for each instance.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ import httpx
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import traefik
-from tests.guard.guarding import Stub, free_port, wait_for
+from tests.guard.guarding import Guarding, Stub, free_port, guarding_plan, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
 PASSWORD_HASH = "$2y$05$fsxOSbn3JKx37kJJVfRDp.EF3qv5yV5evIMq27oahJY7IjrO1NdFS"
@@ -24,11 +27,12 @@ PASSWORD_HASH = "$2y$05$fsxOSbn3JKx37kJJVfRDp.EF3qv5yV5evIMq27oahJY7IjrO1NdFS"
 
 @dataclass
 class Edging:
-    """A running edge, and the one stand-in that all its routes lead to."""
+    """A running edge, and the one stand-in that all its routes lead to, save those that a guard takes."""
 
     folder: Path
     upstream: Stub
     layout: traefik.Layout
+    guard: Guarding | None = None
     process: subprocess.Popen[bytes] | None = None
     routes: list[Route] = field(default_factory=list)
 
@@ -48,10 +52,13 @@ class Edging:
 
     def write(self, plan: StackPlan) -> None:
         """What the courier does: each file moved into place."""
-        self.routes = [self._to_the_stub(route) for route in plan.routes]
+        self.routes = [self._led_here(route, plan) for route in plan.routes]
         written = {"routes.yml": traefik.routes_file(self.routes, plan.edge)}
         if plan.edge.dashboard:
-            written["dashboard.yml"] = traefik.dashboard_file(plan.edge.dashboard, PASSWORD_HASH)
+            keeper = f"http://127.0.0.1:{self.upstream.port}" if plan.edge.dashboard.keeper else None
+            written["dashboard.yml"] = traefik.dashboard_file(
+                replace(plan.edge.dashboard, keeper=keeper), PASSWORD_HASH
+            )
         files = self.folder / "files"
         files.mkdir(exist_ok=True)
         for name, text in written.items():
@@ -59,8 +66,15 @@ class Edging:
             incoming.write_text(text)
             os.replace(incoming, files / name)  # noqa: PTH105
 
-    def _to_the_stub(self, route: Route) -> Route:
-        return replace(route, upstreams=(f"http://127.0.0.1:{self.upstream.port}",), health=None)
+    def _led_here(self, route: Route, plan: StackPlan) -> Route:
+        guarded = self.guard and plan.guard and route.upstreams == (plan.guard.url,)
+        here = self.guard.url if self.guard and guarded else f"http://127.0.0.1:{self.upstream.port}"
+        return replace(route, upstreams=(here,), health=None)
+
+    def reached(self) -> list[dict[str, Any]]:
+        """Every request that has come through so far: to the upstream, or to an instance behind the guard."""
+        engines = [stub for stubs in self.guard.pools.values() for stub in stubs] if self.guard else []
+        return [request for stub in (self.upstream, *engines) for request in stub.seen()["requests"]]
 
     def start(self, plan: StackPlan) -> None:
         self.write(plan)
@@ -106,13 +120,19 @@ def planned(*pools: dict[str, Any], domain: str = "localhost", **edge: Any) -> S
 
 
 @contextmanager
-def edging(folder: Path, plan: StackPlan) -> Iterator[Edging]:
-    """An edge with this plan's routes, all of which lead to one stand-in that says what it was asked."""
+def edging(folder: Path, plan: StackPlan, *, guarded: bool = False) -> Iterator[Edging]:
+    """An edge with this plan's routes, all of which lead to one stand-in that says what it was asked.
+
+    With ``guarded``, those of guarded pools lead to the plan's real guard, and there to a stand-in for each instance.
+    """
     layout = traefik.Layout(address="127.0.0.1", web=free_port(), dashboard=free_port(), ping=free_port())
     edge = Edging(folder, Stub("upstream"), layout)
-    try:
+    with ExitStack() as ends:
+        ends.callback(edge.end)
+        if guarded:
+            assert plan.guard, "no pool of this plan is guarded"
+            (folder / "guard").mkdir()
+            edge.guard = ends.enter_context(guarding_plan(folder / "guard", plan.guard))
         edge.upstream.start()
         edge.start(plan)
         yield edge
-    finally:
-        edge.end()

@@ -198,7 +198,13 @@ def planned(*pools: dict[str, Any], **guard: Any) -> GuardPlan:
 def guarding(folder: Path, *pools: dict[str, Any], wait: bool = True) -> Iterator[Guarding]:
     """A guard with these pools, `voice` with three instances where none are given, every instance healthy."""
     written: Sequence[dict[str, Any]] = pools or [{"name": "voice", "instances": 3}]
-    plan = planned(*written)
+    with guarding_plan(folder, planned(*written), wait=wait) as guard:
+        yield guard
+
+
+@contextmanager
+def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterator[Guarding]:
+    """A guard with this plan, and a stand-in for each of its instances."""
     stubs = {pool.name: [Stub(instance.name) for instance in pool.instances] for pool in plan.pools}
     layout = envoy.Layout(
         run=str(folder / "run"),
