@@ -18,10 +18,11 @@ import httpx
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import traefik
-from tests.guard.guarding import Guarding, Stub, free_port, guarding_plan, wait_for
+from pulumi_tts.render.traefik_auth import login_file
+from tests.guard.guarding import NO_TLS, Guarding, Stub, free_port, guarding_plan, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
-PASSWORD_HASH = "$2y$05$fsxOSbn3JKx37kJJVfRDp.EF3qv5yV5evIMq27oahJY7IjrO1NdFS"
+PASSWORD_HASH = "$2b$05$8xh4cGPdNT8XxnSZL5X7D.vZkKi/xbxUtalJs0LYlqqT15pq/Mv16"
 """Of `secret`, for whoever has a login."""
 
 
@@ -44,7 +45,7 @@ class Edging:
         """A client for one of its host names."""
         headers = {"Host": host, **options.pop("headers", {})}
         base = f"http://127.0.0.1:{self.port}"
-        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, **options)
+        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, verify=NO_TLS, **options)
 
     def log(self) -> str:
         """All that it has said so far, access log included."""
@@ -53,7 +54,12 @@ class Edging:
     def write(self, plan: StackPlan) -> None:
         """What the courier does: each file moved into place."""
         self.routes = [self._led_here(route, plan) for route in plan.routes]
-        written = {"routes.yml": traefik.routes_file(self.routes, plan.edge)}
+        checked_at = f"http://127.0.0.1:{self.guard.layout.auth_port}" if self.guard else None
+        auth = replace(plan.edge.auth, checked_at=checked_at)
+        written = {
+            "login.yml": login_file(self.routes, auth, {user.name: PASSWORD_HASH for user in auth.users}),
+            "routes.yml": traefik.routes_file(self.routes, plan.edge),
+        }
         if plan.edge.dashboard:
             keeper = f"http://127.0.0.1:{self.upstream.port}" if plan.edge.dashboard.keeper else None
             written["dashboard.yml"] = traefik.dashboard_file(

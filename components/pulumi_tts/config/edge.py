@@ -4,20 +4,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pulumi_tts.config.auth import Auth
 from pulumi_tts.config.fields import BindAddress, Headers, HostTemplate, Mebibytes, Port, Seconds, Strict, refused
+from pulumi_tts.config.limits import Limits
+from pulumi_tts.config.secret import SecretReference
 
 
 def _host_without_number(value: str) -> str:
     if "{n}" in value:
         raise refused("has {n}, but there is one dashboard", "Use a name such as 'dashboard.{domain}'")
     return value
-
-
-class SecretReference(Strict):
-    """A secret kept by Pulumi under a key of its own: `pulumi config set --secret tts:KEY`."""
-
-    secret: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
-    """The config key, without `tts:`, that holds the secret."""
 
 
 class Dashboard(Strict):
@@ -53,6 +49,10 @@ class Edge(Strict):
     """The HTTP port. Default: 8080."""
     dashboard: Dashboard = Dashboard()
     """Traefik's dashboard."""
+    auth: Auth = Auth()
+    """Who may come in."""
+    limits: Limits | None = None
+    """How much each of them may ask for, in pools that say nothing else. Default: as much as there is."""
     headers: Headers = {}
     """Headers added to every answer."""
     compress: bool = True

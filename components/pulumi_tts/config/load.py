@@ -8,9 +8,11 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from pulumi_tts.config.auth import AUTH_TAGS, ApiKey, Auth, Jwks, Jwt, RouteAuth, User
+from pulumi_tts.config.auth_checks import auth_checks
 from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
-from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
+from pulumi_tts.config.edge import Dashboard, Discovery, Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
@@ -19,11 +21,13 @@ from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
+from pulumi_tts.config.limits import LIMITS_TAGS, Limits, Rate
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.config.weights import Link, Weights
 
@@ -47,8 +51,11 @@ _EXPECTED = {
 }
 _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "dashboard", "password"): "dashboardPassword",
+    ("edge", "auth", "users", "password"): "annaPassword",
+    ("edge", "auth", "api_keys", "key"): "appKey",
     ("hub", "token"): "hubToken",
 }
+_TAGS = (*AUTH_TAGS, *ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *LIMITS_TAGS)
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
 
 
@@ -66,6 +73,7 @@ def load_stack(raw: object) -> Stack:
     domain, pools, edge = _right_parts(stack, raw)
     problems += cross_checks(domain, pools, edge)
     problems += canary_checks(pools)
+    problems += _auth_checks(stack, raw, pools)
     problems += care_checks(pools, _right_zone(stack, raw))
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)
@@ -115,6 +123,18 @@ def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool]
     return domain, right_pools, edge
 
 
+def _auth_checks(stack: Stack | None, raw: object, pools: Mapping[int, Pool]) -> list[Problem]:
+    """Nothing of an edge that is not right: what it lets in is not known then."""
+    if stack:
+        return list(auth_checks(stack.edge, pools, [pool.name for pool in stack.pools]))
+    written = raw if isinstance(raw, Mapping) else {}
+    edge = _right(Edge, written.get("edge", {}))
+    named = written.get("pools")
+    items = named if isinstance(named, list) else []
+    names = [item["name"] for item in items if isinstance(item, Mapping) and isinstance(item.get("name"), str)]
+    return list(auth_checks(edge, pools, names)) if edge else []
+
+
 def _right_zone(stack: Stack | None, raw: object) -> str:
     if stack:
         return stack.keeper.zone
@@ -146,7 +166,7 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if part not in (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS))
+    location = tuple(part for part in details["loc"] if part not in _TAGS)
     value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
     return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
 
@@ -154,8 +174,8 @@ def problem_of(details: ErrorDetails, below: str = "") -> Problem:
 def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, str]:
     kind = details["type"]
     context = details.get("ctx", {})
-    if kind == "model_type" and location in _SECRET_FIELDS:
-        return _in_the_clear(_SECRET_FIELDS[location])
+    if kind == "model_type" and _keys(location) in _SECRET_FIELDS:
+        return _in_the_clear(_SECRET_FIELDS[_keys(location)])
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -173,7 +193,13 @@ def _in_the_clear(key: str) -> tuple[str, str]:
 
 def _shown_unless_secret(location: Location, value: object) -> str:
     """The value for a message; what may be a secret stays out of terminals and CI logs."""
-    return "(hidden)" if _SECRET_WORDS.search(yaml_path(location[-2:])) else shown(value)
+    hidden = _keys(location) in _SECRET_FIELDS or _SECRET_WORDS.search(yaml_path(location[-2:]))
+    return "(hidden)" if hidden else shown(value)
+
+
+def _keys(location: Location) -> Location:
+    """A place without the numbers of items."""
+    return tuple(part for part in location if isinstance(part, str))
 
 
 def yaml_path(location: Location, below: str = "") -> str:
@@ -200,6 +226,15 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dashboard": Dashboard,
     "discovery": Discovery,
     "password": SecretReference,
+    "auth": Auth,
+    "pools.auth": RouteAuth,
+    "users": User,
+    "api_keys": ApiKey,
+    "api_keys.key": SecretReference,
+    "jwt": Jwt,
+    "jwks": Jwks,
+    "limits": Limits,
+    "rate": Rate,
     "hosts": Host,
     "gpus": Gpu,
     "outputs_limit": OutputsLimit,
@@ -219,6 +254,6 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
-    keys = [part for part in location if isinstance(part, str)]
+    keys = [str(key) for key in _keys(location)]
     model = _MODELS.get(".".join(keys[-2:])) or _MODELS[keys[-1]] if keys else Stack
     return list(model.model_fields)

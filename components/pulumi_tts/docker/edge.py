@@ -9,6 +9,7 @@ import pulumi_docker as docker
 from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
+from pulumi_tts.docker.auth import passwords
 from pulumi_tts.docker.discovery import Discovery, traefik_health
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
@@ -18,9 +19,9 @@ from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_of
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
-from pulumi_tts.plan.edge import dashboard_route
+from pulumi_tts.plan.edge import dashboard_route, unchecked
 from pulumi_tts.plan.routes import conflicts
-from pulumi_tts.render import discovery, traefik
+from pulumi_tts.render import discovery, traefik, traefik_auth
 
 _PIDS = 512
 _USER = "65532:65532"  # "nonroot"; Traefik writes nothing, and its ports in the container need no privilege
@@ -60,6 +61,14 @@ class RouteArgs(TypedDict):
     """Headers added to every answer."""
     request_headers: NotRequired[dict[str, str]]
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
+    auth: NotRequired[str]
+    """What it asks for: `open`, `basic`, `api_keys` or `jwt`. The upstream is told who came in, as `X-Pulumi-Tts-User`,
+    and never what was shown. Default: what the edge's `auth.default` says."""
+    limits: NotRequired[dict[str, Any] | str]
+    """How much one user may ask for, as under `edge.limits` in docs/config.yaml; `none`: as much as there is. Default:
+    the edge's."""
+    pool: NotRequired[str]
+    """The name by which API keys are let in here. Default: service, or else name."""
 
 
 class TraefikEdgeArgs(TypedDict):
@@ -81,6 +90,11 @@ class TraefikEdgeArgs(TypedDict):
     """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     password: NotRequired[pulumi.Input[str]]
     """The dashboard's password. Default: a generated one."""
+    secrets: NotRequired[dict[str, pulumi.Input[str]]]
+    """The secrets that `edge.auth` refers to as `{secret: KEY}`, by their keys."""
+    guard: NotRequired[str]
+    """The name of the EnvoyGuard that checks keys and tokens, and speaks for limits. Default: none, and routes that
+    need it are refused."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
     keeper: NotRequired[str]
@@ -110,13 +124,23 @@ class TraefikEdge(pulumi.ComponentResource):
     """The dashboard's password, a secret; empty without a dashboard."""
     admitted_network: pulumi.Output[str]
     """The network that containers of others join to be admitted; empty without `discovery`."""
+    users: pulumi.Output[dict[str, str]]
+    """The password of each user, by name; a secret."""
 
     def __init__(self, name: str, args: TraefikEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan: EdgePlan = args["plan"] if "plan" in args else _planned(name, args)
         super().__init__("tts:index:TraefikEdge", name, None, opts)
         self._stack = args.get("stack", name)
         image = image_on_host(f"{name}-image", plan.image, self)
-        files: dict[str, pulumi.Input[str]] = {"routes.yml": _routes_file(args["routes"], plan)}
+        shown = passwords(name, plan.auth.users, args.get("secrets", {}), self)
+        self.users = shown.plain
+        routes = _routes(args["routes"], plan)
+        files: dict[str, pulumi.Input[str]] = {
+            "routes.yml": routes.apply(lambda routes: traefik.routes_file(routes, plan)),
+            "login.yml": pulumi.Output.all(routes, shown.hashes).apply(
+                lambda both: traefik_auth.login_file(both[0], plan.auth, both[1])
+            ),
+        }
         self.dashboard_url = self.dashboard_user = self.dashboard_password = pulumi.Output.from_input("")
         if dashboard := plan.dashboard:
             password = login_password(f"{name}-dashboard-password", args.get("password"), self)
@@ -146,6 +170,7 @@ class TraefikEdge(pulumi.ComponentResource):
                 "dashboard_user": self.dashboard_user,
                 "dashboard_password": self.dashboard_password,
                 "admitted_network": self.admitted_network,
+                "users": self.users,
             }
         )
 
@@ -187,18 +212,31 @@ class TraefikEdge(pulumi.ComponentResource):
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
-    return plan_edge(edge, name, domain, local_images(args.get("images")), keeper=args.get("keeper"))
+    local = local_images(args.get("images"))
+    return plan_edge(edge, name, domain, local, keeper=args.get("keeper"), checks=args.get("guard"))
 
 
-def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
-    def render(given: Iterable[Any]) -> str:
-        planned = [
+def _routes(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[list[Route]]:
+    def planned(given: Iterable[Any]) -> list[Route]:
+        read = [
             route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
         ]
-        _refuse_conflicts(planned, plan)
-        return traefik.routes_file(planned, plan)
+        _refuse_conflicts(read, plan)
+        _refuse_unchecked(read, plan)
+        return read
 
-    return pulumi.Output.from_input(routes).apply(render)
+    return pulumi.Output.from_input(routes).apply(planned)
+
+
+def _refuse_unchecked(routes: list[Route], plan: EdgePlan) -> None:
+    """Routes of which somebody else decides what they ask for, where there is nobody to come in, or to check it."""
+    problems = [
+        Problem(f"routes[{at}]", repr(route.name), *problem)
+        for at, route in enumerate(routes)
+        if (problem := unchecked(route, plan.auth))
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:

@@ -12,6 +12,7 @@ from pulumi_tts.plan.admission import ADMIT
 from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER
 from pulumi_tts.render.traefik import IN_CONTAINER, ping_arguments, web_arguments
+from pulumi_tts.render.traefik_auth import NO_USER
 
 NAME = "edge_discovery"
 """Of the edge's route to it; no route of a pool can have an underscore in its name."""
@@ -68,7 +69,7 @@ def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
         "priority": _LAST,
         "entryPoints": ["web"],
         "service": NAME,
-        "middlewares": [NAME],
+        "middlewares": [NO_USER, NAME],
     }
     balancer = {
         "servers": [{"url": f"http://{plan.name}:{IN_CONTAINER.web}"}],

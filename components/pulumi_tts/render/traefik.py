@@ -3,20 +3,17 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares
+from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
 
 # Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
 COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
-
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     middlewares = _edge_middlewares(edge)
     for route in routes:
         middlewares |= _route_middlewares(route)
-    routers = {route.name: _router(route, middlewares) for route in routes}
+    routers = {route.name: _router(route, middlewares, edge) for route in routes}
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
@@ -97,7 +94,7 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
         "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
     }
     # Traefik refuses a section that is there and empty.
-    return _yaml({"http": {name: section for name, section in sections.items() if section}})
+    return yaml_text({"http": {name: section for name, section in sections.items() if section}})
 
 
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
@@ -108,7 +105,7 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "rule": f"Host(`{dashboard.host}`)",
         "entryPoints": ["dashboard" if dashboard.own_port else "web"],
         "service": "api@internal",
-        "middlewares": ["dashboard-login"],
+        "middlewares": [NO_USER, "dashboard-login"],
     }
     http: Tree = {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}
     if dashboard.keeper:
@@ -116,11 +113,11 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
             **router,
             "rule": _under(dashboard.host, KEEPER_PATH),
             "service": "keeper",
-            "middlewares": ["dashboard-login", "keeper-slash", "keeper-strip"],
+            "middlewares": [NO_USER, "dashboard-login", "keeper-slash", "keeper-strip"],
         }
         http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
         http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}
-    return _yaml({"http": http})
+    return yaml_text({"http": http})
 
 
 # The edge's own have an underscore in their names, which no route's name can have.
@@ -152,7 +149,7 @@ def _route_middlewares(route: Route) -> Tree:
     return own
 
 
-def _router(route: Route, middlewares: Tree) -> Tree:
+def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
     chain = [
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
@@ -162,12 +159,12 @@ def _router(route: Route, middlewares: Tree) -> Tree:
         f"{route.name}-request",
         f"{route.name}-retry",
     ]
-    used = [name for name in chain if name in middlewares]
+    used = [*first_middlewares(route, edge.auth), *(name for name in chain if name in middlewares)]
     return {
         "rule": _rule(route),
         "entryPoints": ["web"],
         "service": route.service,
-        **({"middlewares": used} if used else {}),
+        "middlewares": used,
     }
 
 
@@ -214,7 +211,3 @@ def _service(route: Route, edge: str) -> Tree:
         cookie = {"name": f"{edge}-{route.service}", "httpOnly": True, "sameSite": "lax"}
         balancer["sticky"] = {"cookie": cookie}
     return {"loadBalancer": balancer}
-
-
-def _yaml(tree: Tree) -> str:
-    return yaml.dump(tree, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=1000)

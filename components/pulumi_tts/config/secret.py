@@ -1,0 +1,14 @@
+"""How a config names a secret that it must not hold itself."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pulumi_tts.config.fields import Strict
+
+
+class SecretReference(Strict):
+    """A secret kept by Pulumi under a key of its own: `pulumi config set --secret tts:KEY`."""
+
+    secret: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+    """The config key, without `tts:`, that holds the secret."""
