@@ -139,11 +139,15 @@ class Guarding:
         run = Path(self.layout.run)
         if plan.auth:
             hashes = {key.name: hashlib.sha256(key_of(key.name).encode()).hexdigest() for key in plan.auth.keys}
-            _move(Path(self.layout.files) / "auth.json", auth_file(plan.auth, hashes))
+            self.bring("auth.json", auth_file(plan.auth, hashes))
         for pool in plan.pools:
             self.write_endpoints(pool.name)
         for name, text in envoy.files(plan, self.layout).items():
             _move(run / "config" / name, text)
+
+    def bring(self, name: str, text: str) -> None:
+        """What the courier does with a file that Envoy reads from there."""
+        _move(Path(self.layout.files) / name, text)
 
     def write_endpoints(self, pool: str) -> None:
         listed = [
@@ -206,6 +210,14 @@ def planned(*pools: dict[str, Any], **guard: Any) -> GuardPlan:
     """The plan of a stack with these pools."""
     written = [{"engine": "voice", "routes": {"path": f"/{pool['name']}"}, **pool} for pool in pools]
     plan = plan_stack(load_stack({"pools": written, "guard": guard}), "tts-test", local_images=True)
+    assert plan.guard
+    return plan.guard
+
+
+def planned_auth(**auth: Any) -> GuardPlan:
+    """The plan of a stack with one pool, in which nothing is guarded, and keys or tokens are checked."""
+    pool = {"name": "voice", "engine": "voice", "guard": "none", "routes": {"path": "/voice"}}
+    plan = plan_stack(load_stack({"pools": [pool], "edge": {"auth": auth}}), "tts-test", local_images=True)
     assert plan.guard
     return plan.guard
 

@@ -4,7 +4,6 @@ import re
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
@@ -26,8 +25,20 @@ _FEWEST_IN_PASSWORD, _FEWEST_IN_KEY = 5, 10
 """Different characters; a random key of 32 hexadecimal digits has 14 of them, and fewer than 10 once in 30 000."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # token68 of RFC 7235, 2.1, in any order
+_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(/[!-~]*)?")
+_LAST_PORT = 65535
 _CLAIM = r"^[A-Za-z0-9_:/.-]{1,128}$"
 _PRIVATE_PARTS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518, 6.2.2, 6.3.2 and 6.4.1
+
+
+_PUBLIC_PARTS: dict[tuple[object, object], dict[str, range]] = {
+    ("RSA", None): {"n": range(256, 1025), "e": range(1, 9)},
+    ("EC", "P-256"): dict.fromkeys(("x", "y"), range(32, 33)),
+    ("EC", "P-384"): dict.fromkeys(("x", "y"), range(48, 49)),
+    ("EC", "P-521"): dict.fromkeys(("x", "y"), range(66, 67)),
+    ("OKP", "Ed25519"): {"x": range(32, 33)},
+}
+"""Of each kind of key, by kty and crv: its parts, and how many bytes they have."""
 
 
 class Login(StrEnum):
@@ -71,14 +82,10 @@ class ApiKey(Strict):
 
 
 def _jwks_url(value: str) -> str:
-    url = urlsplit(value)
-    try:
-        port_is_right = url.port is None or url.port > 0
-    except ValueError:
-        port_is_right = False
-    if url.scheme not in ("http", "https") or not url.hostname or url.username or url.fragment or not port_is_right:
+    match = _ADDRESS.fullmatch(value)
+    if not match or not 1 <= int(match["port"] or 443) <= _LAST_PORT:
         raise refused("is not an address of a key set", "Write it as in 'https://login.example.com/jwks.json'")
-    if url.scheme == "http" and not _stays_inside(url.hostname):
+    if match["scheme"] == "http" and not _stays_inside(match["host"]):
         raise refused(
             "would fetch keys in the clear: who is on the way could let anybody in",
             "Write https://; http:// is taken for a container's name or a private address",
@@ -94,11 +101,21 @@ def _stays_inside(host: str) -> bool:
 
 
 def _public_key(value: dict[str, Any]) -> dict[str, Any]:
-    if "kty" not in value:
-        raise refused("is not a JSON Web Key: it has no kty", "Copy the keys of your identity provider's jwks_uri")
-    if value["kty"] == "oct" or any(part in value for part in _PRIVATE_PARTS):
+    if value.get("kty") == "oct" or any(part in value for part in _PRIVATE_PARTS):
         raise refused("has a private part: who reads it could let anybody in", "Give the public key")
+    # The guard would refuse all that it is told together with a key that it cannot read.
+    parts = _PUBLIC_PARTS.get((value.get("kty"), value.get("crv")), {})
+    if not parts or any(_bytes(value.get(part)) not in sizes for part, sizes in parts.items()):
+        kinds = "RSA of 2048 bits or more, EC (P-256, P-384 or P-521) and OKP (Ed25519)"
+        raise refused("is not a whole public key", f"Copy the keys of your identity provider's jwks_uri: {kinds}")
     return value
+
+
+def _bytes(encoded: object) -> int | None:
+    """How many there are in unpadded Base64 for addresses, as keys have it."""
+    if not isinstance(encoded, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", encoded):
+        return None
+    return len(encoded) * 6 // 8
 
 
 class Jwks(Strict):
