@@ -21,7 +21,7 @@ from pulumi_tts.render import traefik
 from tests.guard.guarding import Guarding, Stub, free_port, guarding_plan, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
-PASSWORD_HASH = "$2y$05$fsxOSbn3JKx37kJJVfRDp.EF3qv5yV5evIMq27oahJY7IjrO1NdFS"
+PASSWORD_HASH = "$2a$05$HvsAhKsLcX1bUVwtR8FPTeBXQUpLTBqqL.z46PTIKMAGdlbGHXnKm"
 """Of `secret`, for whoever has a login."""
 
 
@@ -53,7 +53,10 @@ class Edging:
     def write(self, plan: StackPlan) -> None:
         """What the courier does: each file moved into place."""
         self.routes = [self._led_here(route, plan) for route in plan.routes]
-        written = {"routes.yml": traefik.routes_file(self.routes, plan.edge)}
+        written = {
+            "routes.yml": traefik.routes_file(self.routes, plan.edge),
+            "front.yml": traefik.front_file(plan.edge),
+        }
         if plan.edge.dashboard:
             keeper = f"http://127.0.0.1:{self.upstream.port}" if plan.edge.dashboard.keeper else None
             written["dashboard.yml"] = traefik.dashboard_file(

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pulumi_tts.config.fields import BindAddress, Headers, HostTemplate, Mebibytes, Port, Seconds, Strict, refused
+from pulumi_tts.config.front import EncodedField, Front
 
 
 def _host_without_number(value: str) -> str:
@@ -40,11 +41,14 @@ class Discovery(Strict):
 
     enabled: bool = False
     """Whether such containers are looked for. Default: no. A change replaces the edge: a moment without it."""
+    encoded: EncodedField = []
+    """Characters that their paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`.
+    Default: none."""
     memory: Mebibytes = 128
     """The memory limit of what looks for them and passes requests on to them. Default: 128m."""
 
 
-class Edge(Strict):
+class Edge(Front):
     """Traefik: names, paths and logins; the only part with published ports."""
 
     bind: BindAddress = "127.0.0.1"

@@ -58,6 +58,9 @@ class RouteArgs(TypedDict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: NotRequired[dict[str, str]]
     """Headers added to every answer."""
+    encoded: NotRequired[list[str]]
+    """Characters that paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`; a
+    request with another one is refused. Default: none."""
     request_headers: NotRequired[dict[str, str]]
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
 
@@ -117,6 +120,7 @@ class TraefikEdge(pulumi.ComponentResource):
         self._stack = args.get("stack", name)
         image = image_on_host(f"{name}-image", plan.image, self)
         files: dict[str, pulumi.Input[str]] = {"routes.yml": _routes_file(args["routes"], plan)}
+        files["front.yml"] = traefik.front_file(plan)
         self.dashboard_url = self.dashboard_user = self.dashboard_password = pulumi.Output.from_input("")
         if dashboard := plan.dashboard:
             password = login_password(f"{name}-dashboard-password", args.get("password"), self)

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.config import load_part
+from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
 from pulumi_tts.config.keeper import Keeper
@@ -18,6 +19,7 @@ from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.keeper import KeeperContainer
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_args, route_of
+from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import RUN, USER, GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
 from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.render import envoy, envoy_process, keeper
@@ -42,6 +44,9 @@ class EnvoyGuardArgs(TypedDict):
     """The guard as under `guard:` in docs/config.yaml."""
     keeper: NotRequired[dict[str, Any]]
     """The keeper as under `keeper:` in docs/config.yaml."""
+    edge: NotRequired[dict[str, Any]]
+    """The edge in front, as TraefikEdge has it: whom it believes, and how long it lets uploads take. Default: as its
+    defaults are."""
     images: NotRequired[str]
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
@@ -149,7 +154,9 @@ def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
     guard: Guard = load_part(Guard, args.get("guard", {}), "guard")
     local = local_images(args.get("images"))
     kept: Keeper = load_part(Keeper, args.get("keeper", {}), "keeper")
-    return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", Host().name, local), name, [], local)
+    edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
+    planned_keeper = plan_keeper(kept, f"{name}-keeper", Host().name, local)
+    return plan_guard(guard, planned_keeper, name, [], front=plan_front(edge), local_images=local)
 
 
 def _rendered(file: str, guard: GuardPlan) -> str:

@@ -21,6 +21,7 @@ def route_args(route: Route) -> dict[str, Any]:
         "headers": dict(route.headers),
         **({"request_headers": dict(route.request_headers)} if route.request_headers else {}),
         **({"health": health} if health else {}),
+        **({"encoded": [character.value for character in route.encoded]} if route.encoded else {}),
     }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pulumi_tts.config.checks import filled
 from pulumi_tts.config.edge import Edge
+from pulumi_tts.plan.front import Encoded, FrontPlan, plan_front
 from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
 from pulumi_tts.plan.routes import Kind, Route, http_url
@@ -49,6 +50,8 @@ class DiscoveryPlan:
     """What a container's name is put before, where no label says under which host name it is to be found."""
     reserved: str | None
     """A host name that is never theirs: the dashboard's, where it has a port of its own."""
+    encoded: tuple[Encoded, ...]
+    """Characters that their paths may hold percent-encoded."""
     proxy_image: Image
     memory: int
     """In MiB."""
@@ -63,6 +66,7 @@ class EdgePlan:
     bind: str
     port: int
     domain: str
+    front: FrontPlan
     dashboard: DashboardPlan | None
     discovery: DiscoveryPlan | None
     headers: tuple[tuple[str, str], ...]
@@ -89,6 +93,7 @@ def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper:
         bind=edge.bind,
         port=edge.port,
         domain=domain,
+        front=plan_front(edge),
         dashboard=_dashboard(edge, domain, keeper),
         discovery=_discovery(edge, name, domain, local_images),
         headers=tuple(sorted(edge.headers.items())),
@@ -121,6 +126,7 @@ def _discovery(edge: Edge, name: str, domain: str, local_images: bool) -> Discov
         network=admitted_network(name),
         domain=domain,
         reserved=filled(edge.dashboard.host, domain) if own_port else None,
+        encoded=tuple(edge.discovery.encoded),
         proxy_image=envoy_image(local_images),
         memory=edge.discovery.memory,
     )

@@ -7,6 +7,7 @@ from pulumi_tts.config.guard import Balance, Canary, Deadlines, Guard, GuardHeal
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Kind
+from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.images import Image, envoy_image
 from pulumi_tts.plan.keeper import CarePlan, KeeperPlan, plan_care
 from pulumi_tts.plan.routes import Route
@@ -137,6 +138,8 @@ class GuardPlan:
     pools: tuple[PoolGuardPlan, ...]
     memory: int
     drain: int
+    front: FrontPlan
+    """What the edge does with a request before it comes here."""
 
     @property
     def url(self) -> str:
@@ -145,9 +148,15 @@ class GuardPlan:
 
 
 def plan_guard(
-    guard: Guard, keeper: KeeperPlan, name: str, pools: Sequence[PoolGuardPlan], local_images: bool
+    guard: Guard,
+    keeper: KeeperPlan,
+    name: str,
+    pools: Sequence[PoolGuardPlan],
+    *,
+    front: FrontPlan,
+    local_images: bool,
 ) -> GuardPlan:
-    """What follows from the guard's config; ``name`` is its container's."""
+    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does."""
     plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
@@ -155,6 +164,7 @@ def plan_guard(
         pools=(),
         memory=guard.memory,
         drain=guard.drain,
+        front=front,
     )
     return guarding(plan, pools)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pulumi_tts.config.checks import filled
+from pulumi_tts.config.front import Encoded
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Kind, Profile
 from pulumi_tts.config.route import RouteHealth, WrittenRoute
@@ -55,6 +56,8 @@ class Route:
     """Headers added to every answer."""
     request_headers: tuple[tuple[str, str], ...] = ()
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
+    encoded: tuple[Encoded, ...] = ()
+    """Characters that its paths may hold percent-encoded."""
 
     @property
     def sticky(self) -> bool:
@@ -106,6 +109,7 @@ def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[st
             health=HealthCheck(health.path, health.interval, health.timeout) if len(upstreams) > 1 else None,
             headers=_headers(pool, profile),
             request_headers=(CLIENTS_ID,),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -125,6 +129,7 @@ def instance_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[
             health=None,
             headers=_headers(pool, profile),
             request_headers=(CLIENTS_ID,),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -149,6 +154,7 @@ def route_from(written: WrittenRoute) -> Route:
         health=_check(written.health) if written.health and several else None,
         headers=tuple(sorted(written.headers.items())),
         request_headers=tuple(sorted(written.request_headers.items())),
+        encoded=tuple(written.encoded),
     )
 
 

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import yaml
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.traefik_front import PATHS, front_arguments, front_tree, refusing_encoded
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
@@ -38,6 +40,7 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
     """Traefik's command line: everything that cannot change while it runs; it watches ``directory`` for the rest."""
     return (
         *web_arguments(edge.drain, layout),
+        *chain.from_iterable(front_arguments(edge.front, name) for name in entry_points(edge)),
         *_dashboard_arguments(edge.dashboard, layout),
         *ping_arguments(layout),
         f"--providers.file.directory={directory}",
@@ -54,14 +57,15 @@ def web_arguments(drain: int, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     """How requests come in and go out; a Traefik that stops lets them finish for ``drain`` seconds."""
     return (
         f"--entryPoints.web.address={layout.address}:{layout.web}",
-        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
-        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
         f"--entryPoints.web.transport.lifeCycle.graceTimeOut={drain}s",
         # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
         "--serversTransport.forwardingTimeouts.dialTimeout=2s",
     )
+
+
+def entry_points(edge: EdgePlan) -> tuple[str, ...]:
+    """Those that clients reach."""
+    return ("web", "dashboard") if edge.dashboard and edge.dashboard.own_port else ("web",)
 
 
 def ping_arguments(layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
@@ -100,6 +104,11 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     return _yaml({"http": {name: section for name, section in sections.items() if section}})
 
 
+def front_file(edge: EdgePlan) -> str:
+    """The file of what every request and every answer passes."""
+    return _yaml(front_tree(edge.front, dict(edge.headers), entry_points(edge)))
+
+
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     """The file of the dashboard's and the keeper's routes and login; it holds the password's bcrypt hash."""
     # A file of its own: without a dashboard, it is not there.
@@ -108,7 +117,7 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "rule": f"Host(`{dashboard.host}`)",
         "entryPoints": ["dashboard" if dashboard.own_port else "web"],
         "service": "api@internal",
-        "middlewares": ["dashboard-login"],
+        "middlewares": [PATHS, "dashboard-login"],
     }
     http: Tree = {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}
     if dashboard.keeper:
@@ -116,7 +125,7 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
             **router,
             "rule": _under(dashboard.host, KEEPER_PATH),
             "service": "keeper",
-            "middlewares": ["dashboard-login", "keeper-slash", "keeper-strip"],
+            "middlewares": [PATHS, "dashboard-login", "keeper-slash", "keeper-strip"],
         }
         http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
         http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}
@@ -135,6 +144,8 @@ def _edge_middlewares(edge: EdgePlan) -> Tree:
 
 def _route_middlewares(route: Route) -> Tree:
     own: Tree = {}
+    if route.encoded:
+        own[f"{route.name}-paths"] = refusing_encoded(route.encoded)
     if route.headers:
         own[f"{route.name}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
     if route.strip and route.kind is Kind.ui:
@@ -153,7 +164,8 @@ def _route_middlewares(route: Route) -> Tree:
 
 
 def _router(route: Route, middlewares: Tree) -> Tree:
-    chain = [
+    wanted = [
+        f"{route.name}-paths",
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
         f"{route.name}-headers",
@@ -162,12 +174,12 @@ def _router(route: Route, middlewares: Tree) -> Tree:
         f"{route.name}-request",
         f"{route.name}-retry",
     ]
-    used = [name for name in chain if name in middlewares]
+    used = [name for name in wanted if name in middlewares]
     return {
         "rule": _rule(route),
         "entryPoints": ["web"],
         "service": route.service,
-        **({"middlewares": used} if used else {}),
+        "middlewares": used if route.encoded else [PATHS, *used],
     }
 
 
