@@ -18,7 +18,8 @@ import httpx
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import traefik
-from tests.guard.guarding import Guarding, Stub, free_port, guarding_plan, wait_for
+from tests.guard.guarding import Guarding, Stub, guarding_plan
+from tests.loopback import free_port, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
 PASSWORD_HASH = "$2a$05$HvsAhKsLcX1bUVwtR8FPTeBXQUpLTBqqL.z46PTIKMAGdlbGHXnKm"
