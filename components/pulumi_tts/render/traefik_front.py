@@ -48,7 +48,6 @@ def front_arguments(front: FrontPlan, entry_point: str) -> tuple[str, ...]:
         f"{http}.encodedCharacters.allowEncodedBackSlash=false",
         f"{http}.maxHeaderBytes={HEADER_BYTES}",
         f"--entryPoints.{entry_point}.http2.maxConcurrentStreams={STREAMS}",
-        f"{http}.middlewares={EVERYBODY}@file",
         # Of the whole request, its body included: Traefik 3.7 has none for the headers alone.
         f"{transport}.respondingTimeouts.readTimeout={front.upload_time}s",
         f"{transport}.respondingTimeouts.writeTimeout=0s",
