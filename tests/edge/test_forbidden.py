@@ -397,7 +397,11 @@ TAKEN = [
     Taken(
         "h2c upgrade",
         head(
-            "GET /x HTTP/1.1", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"
+            "GET /x HTTP/1.1",
+            "Connection: Upgrade, HTTP2-Settings",
+            "Upgrade: h2c",
+            "HTTP2-Settings: AAMAAABkAAQAAP__",
+            close=False,
         )
         + SMUGGLED,
         (200, 401),
