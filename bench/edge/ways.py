@@ -175,6 +175,7 @@ def _traefik(folder: Path, plan: StackPlan, routes: Sequence[Route]) -> Iterator
     files, port = folder / "files", free_port()
     files.mkdir()
     (files / "routes.yml").write_text(traefik.routes_file(routes, plan.edge))
+    (files / "front.yml").write_text(traefik.front_file(plan.edge))
     # Its ports are those inside a container.
     ours = {
         f"--entryPoints.web.address=:{traefik.WEB_PORT}": f"--entryPoints.web.address=127.0.0.1:{port}",

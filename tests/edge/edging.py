@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +19,11 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import traefik
 from pulumi_tts.render.traefik_auth import login_file
-from tests.guard.guarding import NO_TLS, Guarding, Stub, free_port, guarding_plan, wait_for
+from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
+from tests.loopback import free_port, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
-PASSWORD_HASH = "$2b$05$8xh4cGPdNT8XxnSZL5X7D.vZkKi/xbxUtalJs0LYlqqT15pq/Mv16"
+PASSWORD_HASH = "$2a$05$HvsAhKsLcX1bUVwtR8FPTeBXQUpLTBqqL.z46PTIKMAGdlbGHXnKm"
 """Of `secret`, for whoever has a login."""
 
 
@@ -36,6 +37,8 @@ class Edging:
     guard: Guarding | None = None
     process: subprocess.Popen[bytes] | None = None
     routes: list[Route] = field(default_factory=list)
+    _known: dict[str, int] = field(default_factory=dict)
+    """How many requests of each stand-in were told of."""
 
     @property
     def port(self) -> int:
@@ -45,7 +48,9 @@ class Edging:
         """A client for one of its host names."""
         headers = {"Host": host, **options.pop("headers", {})}
         base = f"http://127.0.0.1:{self.port}"
-        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, verify=NO_TLS, **options)
+        return httpx.Client(
+            base_url=base, headers=headers, timeout=30, trust_env=False, **({"verify": NO_TLS} | options)
+        )
 
     def log(self) -> str:
         """All that it has said so far, access log included."""
@@ -59,6 +64,7 @@ class Edging:
         written = {
             "login.yml": login_file(self.routes, auth, {user.name: PASSWORD_HASH for user in auth.users}),
             "routes.yml": traefik.routes_file(self.routes, plan.edge),
+            "front.yml": traefik.front_file(plan.edge),
         }
         if plan.edge.dashboard:
             keeper = f"http://127.0.0.1:{self.upstream.port}" if plan.edge.dashboard.keeper else None
@@ -78,9 +84,20 @@ class Edging:
         return replace(route, upstreams=(here,), health=None)
 
     def reached(self) -> list[dict[str, Any]]:
-        """Every request that has come through so far: to the upstream, or to an instance behind the guard."""
+        """The requests that have come through since this was last asked, `at` the upstream or at a guard's instance."""
         engines = [stub for stubs in self.guard.pools.values() for stub in stubs] if self.guard else []
-        return [request for stub in (self.upstream, *engines) for request in stub.seen()["requests"]]
+        came = []
+        for stub in (self.upstream, *engines):
+            requests = stub.seen()["requests"]
+            new = requests[self._known.get(stub.name, 0) :]
+            self._known[stub.name] = len(requests)
+            came += [{"at": stub.name, **each} for each in new if each["headers"].get("user-agent") != "Envoy/HC"]
+        return came
+
+    def wait_until(self, condition: Callable[[httpx.Client], bool]) -> None:
+        """Waits until the edge has read a file that was changed: it looks every other second."""
+        with self.client() as client:
+            wait_for(lambda: condition(client))
 
     def start(self, plan: StackPlan) -> None:
         self.write(plan)

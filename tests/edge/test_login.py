@@ -10,7 +10,8 @@ import pytest
 
 from tests.edge.edging import Edging, edging, planned
 from tests.edge.tokens import AUDIENCE, ISSUER, Signer
-from tests.guard.guarding import key_of, wait_for
+from tests.guard.guarding import key_of
+from tests.loopback import wait_for
 
 SIGNER, STRANGER = Signer("first"), Signer("first")
 TOKENS = {
@@ -74,14 +75,14 @@ REFUSED: dict[str, tuple[str, str, Headers, int]] = {
     "a key without its scheme": ("voice", "/work", {"Authorization": KEY}, 401),
     "a key in another scheme": ("voice", "/work", {"Authorization": f"Basic {KEY}"}, 401),
     "a hash in the place of its key": ("voice", "/work", bearer(Signer.sha256(KEY)), 401),
-    "a key of 64 KiB": ("voice", "/work", bearer("a" * 40_000), 401),
+    "a key of 4 KiB": ("voice", "/work", bearer("a" * 4096), 401),
     "two Authorizations": ("voice", "/work", [("Authorization", f"Bearer {KEY}"), ("Authorization", "Bearer x")], 401),
     "two the same": ("voice", "/work", [("Authorization", f"Bearer {KEY}")] * 2, 401),
     "two keys": ("voice", "/work", [("X-API-Key", KEY), ("X-API-Key", KEY)], 401),
     "a key twice": ("voice", "/work", {"X-API-Key": KEY, **bearer(KEY)}, 401),
     "a key in the query": ("voice", f"/work?api_key={KEY}&key={KEY}&access_token={KEY}", {}, 401),
     "a key in a cookie": ("voice", "/work", {"Cookie": f"api_key={KEY}; X-API-Key={KEY}; Authorization={KEY}"}, 401),
-    "a key with underscores": ("voice", "/work", {"X_API_Key": KEY}, 401),
+    "a key with underscores": ("voice", "/work", {"X_API_Key": KEY}, 400),
     "another pool's key": ("voice", "/work", bearer(key_of("app-2")), 403),
     "another pool's key, an instance": ("voice1", "/work", bearer(key_of("app-2")), 403),
     "a token for a key": ("voice", "/work", token(), 401),
@@ -124,23 +125,23 @@ REFUSED: dict[str, tuple[str, str, Headers, int]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused_reaches_no_engine(edge: Edging, case: str) -> None:
     host, path, headers, status = REFUSED[case]
-    before = len(edge.reached())
+    edge.reached()
     with edge.client(f"{host}.localhost") as client:
         answer = client.get(path, headers=headers)
     assert answer.status_code == status
-    assert len(edge.reached()) == before
+    assert edge.reached() == []
     assert "127.0.0.1" not in str(answer.headers), "where the guard is, is nobody's business"
 
 
 def test_a_path_is_refused_like_a_host(edge: Edging) -> None:
-    before = len(edge.reached())
+    edge.reached()
     with edge.client() as client:
         assert client.get("/voice/work").status_code == 401
         assert client.get("/voice/work", headers=bearer(key_of("app-2"))).status_code == 403
-    assert len(edge.reached()) == before
+    assert edge.reached() == []
 
 
-FALSE_NAME = {"X-Pulumi-Tts-User": "anna", "X_Pulumi_Tts_User": "anna"}
+FALSE_NAME = {"X-Pulumi-Tts-User": "anna"}
 GOOD: dict[str, tuple[str, Headers, str]] = {
     "a key": ("voice", bearer(KEY), "app-1"),
     "a key as the scheme is written too": ("voice", {"Authorization": f"bearer {KEY}"}, "app-1"),
@@ -161,10 +162,10 @@ GOOD: dict[str, tuple[str, Headers, str]] = {
 @pytest.mark.parametrize("case", GOOD)
 def test_what_is_good_comes_in_and_the_engine_sees_nothing_of_it(edge: Edging, case: str) -> None:
     host, headers, user = GOOD[case]
-    before = len(edge.reached())
+    edge.reached()
     with edge.client(f"{host}.localhost") as client:
         assert client.post("/work", headers=headers, content=b"text").status_code == 200
-    (reached,) = edge.reached()[before:]
+    (reached,) = edge.reached()
     assert reached["body"] == 4
     assert "authorization" not in reached["headers"]
     assert "x-api-key" not in reached["headers"]
@@ -183,14 +184,17 @@ def test_the_guard_logs_who_it_was(edge: Edging) -> None:
 
 @pytest.mark.parametrize("host", ["anybody", "anybody1"])
 def test_nobody_says_who_they_are_where_nobody_is_asked(edge: Edging, host: str) -> None:
-    names = ["X-Pulumi-Tts-User", "x-pulumi-tts-user", "X_Pulumi_Tts_User", "X-Pulumi_Tts-User", "X-PULUMI-TTS_USER"]
-    for name in names:
-        before = len(edge.reached())
+    for name in ("X-Pulumi-Tts-User", "x-pulumi-tts-user", "X-PULUMI-TTS-USER"):
+        edge.reached()
         with edge.client(f"{host}.localhost") as client:
             assert client.get("/work", headers={name: "anna", "Authorization": "Bearer mine"}).status_code == 200
-        (reached,) = edge.reached()[before:]
+        (reached,) = edge.reached()
         assert not [seen for seen in reached["headers"] if seen.replace("_", "-") == "x-pulumi-tts-user"], name
         assert reached["headers"]["authorization"] == "Bearer mine", "an engine's own, where the edge asks for none"
+    for name in ("X_Pulumi_Tts_User", "X-Pulumi_Tts-User", "x-pulumi-tts_user"):
+        with edge.client(f"{host}.localhost") as client:
+            assert client.get("/work", headers={name: "anna"}).status_code == 400, "not even looked at"
+    assert edge.reached() == []
 
 
 def test_a_stream_and_a_websocket_are_asked_once_and_then_left_alone(edge: Edging) -> None:

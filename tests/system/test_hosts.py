@@ -22,10 +22,11 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image, engine_image, envoy_image
+from tests.loopback import free_port
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
-from tests.system.conftest import dev_like, take_away
-from tests.system.deployment import Deployment, free_port
+from tests.system.conftest import dev_like
+from tests.system.deployment import Deployment
 from tests.system.images import on_this_machine
 
 OUTSIDE = "198.51.100.1"
@@ -125,11 +126,9 @@ def fleet(there: AnotherHost, image: str, engine: Engine, tmp_path_factory: pyte
     """A stack on both; who changes its config changes it back."""
     deployment = Fleet("fleet", two_hosts(there, image), tmp_path_factory.mktemp("fleet"), engine)
     deployment.there = docker.DockerClient(base_url=there.endpoint)
-    try:
+    with deployment.in_place():
         deployment.up()
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 @pytest.fixture

@@ -29,6 +29,17 @@ from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.tls import (
+    CHALLENGE_TAGS,
+    SETTING_TAGS,
+    TLS_TAGS,
+    Dns,
+    DnsChallenge,
+    GivenCertificate,
+    LetsEncrypt,
+    SelfSigned,
+    Tls,
+)
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -54,9 +65,10 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "auth", "users", "password"): "annaPassword",
     ("edge", "auth", "api_keys", "key"): "appKey",
     ("hub", "token"): "hubToken",
+    ("edge", "tls", "certificates", "key"): "edgeKey",
 }
-_TAGS = (*AUTH_TAGS, *ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *LIMITS_TAGS)
-_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
+_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
+_TAGS = (*AUTH_TAGS, *ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *LIMITS_TAGS, *TLS_TAGS, *CHALLENGE_TAGS, *SETTING_TAGS)
 
 
 def load_stack(raw: object) -> Stack:
@@ -174,8 +186,9 @@ def problem_of(details: ErrorDetails, below: str = "") -> Problem:
 def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, str]:
     kind = details["type"]
     context = details.get("ctx", {})
-    if kind == "model_type" and _keys(location) in _SECRET_FIELDS:
-        return _in_the_clear(_SECRET_FIELDS[_keys(location)])
+    named = tuple(part for part in location if isinstance(part, str))
+    if kind == "model_type" and named in _SECRET_FIELDS:
+        return _in_the_clear(_SECRET_FIELDS[named])
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -193,13 +206,8 @@ def _in_the_clear(key: str) -> tuple[str, str]:
 
 def _shown_unless_secret(location: Location, value: object) -> str:
     """The value for a message; what may be a secret stays out of terminals and CI logs."""
-    hidden = _keys(location) in _SECRET_FIELDS or _SECRET_WORDS.search(yaml_path(location[-2:]))
-    return "(hidden)" if hidden else shown(value)
-
-
-def _keys(location: Location) -> Location:
-    """A place without the numbers of items."""
-    return tuple(part for part in location if isinstance(part, str))
+    secret = _SECRET_WORDS.search(yaml_path(location[-2:])) or (isinstance(value, str) and "PRIVATE KEY" in value)
+    return "(hidden)" if secret else shown(value)
 
 
 def yaml_path(location: Location, below: str = "") -> str:
@@ -249,11 +257,22 @@ _MODELS: dict[str, type[BaseModel]] = {
     "keeper": Keeper,
     "restart": Restart,
     "heal": Heal,
+    "tls": Tls,
+    "self_signed": SelfSigned,
+    "tls.certificates": GivenCertificate,
+    "certificates.key": SecretReference,
+    "letsencrypt": LetsEncrypt,
+    "challenge": DnsChallenge,
+    "dns": Dns,
+    "credentials": SecretReference,
 }
 
 
 def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
-    keys = [str(key) for key in _keys(location)]
-    model = _MODELS.get(".".join(keys[-2:])) or _MODELS[keys[-1]] if keys else Stack
-    return list(model.model_fields)
+    keys = [part for part in location if isinstance(part, str)]
+    if not keys:
+        return list(Stack.model_fields)
+    # Below credentials stand names of a user's own.
+    places = (".".join(keys[-2:]), keys[-1], *keys[-2:-1])
+    return list(next(_MODELS[place] for place in places if place in _MODELS).model_fields)

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator,
 from pulumi_tts.config.auth import AuthField, Login
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
+from pulumi_tts.config.front import EncodedField
 from pulumi_tts.config.guard import GuardField, PoolGuard
 from pulumi_tts.config.keeper import Heal, HealField, Restart
 from pulumi_tts.config.limits import LimitsField
@@ -54,6 +55,9 @@ class Routes(Strict):
     """A path prefix on `{domain}`, shared by all instances, as in `/vibevoice/project-x`."""
     strip: bool = True
     """Whether the engine sees paths without the prefix. Default: yes."""
+    encoded: EncodedField = []
+    """Characters that paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`; a
+    request with another one is refused. Default: none."""
 
     @field_validator("pool")
     @classmethod

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from pulumi_tts.config.auth import LoginField
 from pulumi_tts.config.fields import Domain, Headers, PathPrefix, Seconds, Strict, UrlPath, refused
+from pulumi_tts.config.front import EncodedField
 from pulumi_tts.config.limits import LimitsField
 from pulumi_tts.config.profile import Kind, KindField
 
@@ -49,6 +50,9 @@ class WrittenRoute(Strict):
     """The path prefix. Default: the whole host."""
     strip: bool = True
     """Whether the upstream sees paths without the prefix. Default: yes."""
+    encoded: EncodedField = []
+    """Characters that paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`; a
+    request with another one is refused. Default: none."""
     service: Name | None = None
     """A name for the upstreams, shared by routes that lead to the same ones. Default: the route's name."""
     kind: KindField = Kind.api

@@ -1,4 +1,4 @@
-"""How a config names a secret that it must not hold itself."""
+"""Secrets: a config names the key that holds one, and never has its value (docs/decisions/005)."""
 
 from typing import Annotated
 

@@ -53,4 +53,7 @@ class Stack(Strict):
     def secret_references(self) -> list[tuple[str, str]]:
         """Every `{secret: KEY}` in the config: its path and its key."""
         token = self.hub.token
-        return [*([("hub.token.secret", token.secret)] if token else []), *secrets_of(self.edge)]
+        references = [("hub.token.secret", token.secret)] if token else []
+        if self.edge.https:
+            references += self.edge.https.secret_references
+        return [*references, *secrets_of(self.edge)]

@@ -9,6 +9,7 @@ import pulumi_docker as docker
 
 from pulumi_tts.config import load_part
 from pulumi_tts.config.auth import Auth
+from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
 from pulumi_tts.config.keeper import Keeper
@@ -21,6 +22,7 @@ from pulumi_tts.docker.keeper import KeeperContainer
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_args, route_of
 from pulumi_tts.plan.auth import GuardAuthPlan, plan_guard_auth
+from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import RUN, USER, GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
 from pulumi_tts.plan.keeper import plan_keeper
 from pulumi_tts.render import envoy, envoy_auth, envoy_process, keeper
@@ -51,6 +53,9 @@ class EnvoyGuardArgs(TypedDict):
     """The guard as under `guard:` in docs/config.yaml."""
     keeper: NotRequired[dict[str, Any]]
     """The keeper as under `keeper:` in docs/config.yaml."""
+    edge: NotRequired[dict[str, Any]]
+    """The edge in front, as TraefikEdge has it: whom it believes, and how long it lets uploads take. Default: as its
+    defaults are."""
     images: NotRequired[str]
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
@@ -170,7 +175,10 @@ def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
     auth: Auth = load_part(Auth, args.get("auth", {}), "auth")
     # An edge of somebody else may have limits, of which this knows nothing.
     answers = plan_guard_auth(auth, []) or GuardAuthPlan((), None)
-    return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", Host().name, local), name, [], local, auth=answers)
+    edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
+    planned_keeper = plan_keeper(kept, f"{name}-keeper", Host().name, local)
+    front = plan_front(edge)
+    return plan_guard(guard, planned_keeper, name, [], front=front, local_images=local, auth=answers)
 
 
 def _rendered(file: str, guard: GuardPlan) -> str:

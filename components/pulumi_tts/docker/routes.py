@@ -25,6 +25,7 @@ def route_args(route: Route) -> dict[str, Any]:
         **({"auth": route.login.value} if route.login else {}),
         **({"limits": _limits(route.limits)} if route.limits else {}),
         **({"pool": route.pool} if route.pool else {}),
+        **({"encoded": [character.value for character in route.encoded]} if route.encoded else {}),
     }
 
 

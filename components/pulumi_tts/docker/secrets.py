@@ -6,8 +6,9 @@ import pulumi
 
 from pulumi_tts.config import ConfigError, Problem, Stack
 from pulumi_tts.config.auth_checks import secret_problems
+from pulumi_tts.config.tls_checks import key_problems
 
-_LONGEST = 4096  # bytes
+_LONGEST = 16_384  # bytes; of private keys, an RSA key of 8192 bits has 6 400
 
 
 def written_stack(config: pulumi.Config) -> Any:
@@ -47,6 +48,7 @@ def referenced_secrets(stack: Stack, config: pulumi.Config) -> dict[str, pulumi.
         else:
             values[key] = value
             secrets[key] = pulumi.Output.secret(value)
+            problems += key_problems(stack.edge, path, value)
     problems += secret_problems(stack.edge, values)
     if problems:
         raise ConfigError(problems)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pulumi_tts.config.auth import Login
 from pulumi_tts.config.checks import filled
+from pulumi_tts.config.front import Encoded
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Kind, Profile
 from pulumi_tts.config.route import RouteHealth, WrittenRoute
@@ -15,13 +16,14 @@ __all__ = [
     "Kind",
     "Route",
     "conflicts",
-    "http_url",
     "instance_routes",
     "route_from",
     "shared_routes",
+    "web_url",
 ]
 
 HTTP_PORT = 80
+HTTPS_PORT = 443
 CLIENTS_ID = ("X-Request-Id", "")
 """Takes a client's own id of its request away: it would get into logs and file names."""
 
@@ -63,15 +65,17 @@ class Route:
     """What it asks for; absent for the edge's default."""
     limits: LimitsPlan | None = None
     """How much one user may ask for; absent for the edge's."""
+    encoded: tuple[Encoded, ...] = ()
+    """Characters that its paths may hold percent-encoded."""
 
     @property
     def sticky(self) -> bool:
         """Whether a session must stay on its upstream."""
         return self.kind is Kind.ui and len(self.upstreams) > 1
 
-    def url(self, port: int) -> str:
-        """Where a client finds this route, given the edge's port."""
-        return http_url(self.host, port) + self.prefix.rstrip("/")
+    def url(self, port: int, *, https: bool = False) -> str:
+        """Where a client finds this route, given the edge's port, and whether that is the HTTPS one."""
+        return web_url(self.host, port, https=https) + self.prefix.rstrip("/")
 
 
 def conflicts(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
@@ -89,9 +93,10 @@ def conflicts(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
         seen[route.name] = seen[route.host, route.prefix] = route
 
 
-def http_url(host: str, port: int) -> str:
-    """A URL without the port that HTTP implies."""
-    return f"http://{host}" if port == HTTP_PORT else f"http://{host}:{port}"
+def web_url(host: str, port: int, *, https: bool = False) -> str:
+    """A URL without the port that its scheme implies."""
+    scheme, implied = ("https", HTTPS_PORT) if https else ("http", HTTP_PORT)
+    return f"{scheme}://{host}" if port == implied else f"{scheme}://{host}:{port}"
 
 
 def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[str, ...]) -> Iterator[Route]:
@@ -117,6 +122,7 @@ def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[st
             pool=pool.name,
             login=pool.login(way),
             limits=plan_limits(pool.limits),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -139,6 +145,7 @@ def instance_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[
             pool=pool.name,
             login=pool.login("instance"),
             limits=plan_limits(pool.limits),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -166,6 +173,7 @@ def route_from(written: WrittenRoute) -> Route:
         pool=written.pool or written.service or written.name,
         login=written.auth,
         limits=plan_limits(written.limits),
+        encoded=tuple(written.encoded),
     )
 
 

@@ -13,6 +13,7 @@ from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.auth import plan_guard_auth
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
@@ -132,6 +133,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             base,
             places=placement.of(pool.name),
             published=published,
+            https=stack.edge.https is not None,
         )
         for pool in stack.pools
     )
@@ -189,7 +191,8 @@ def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images
     with_guarded = {instance.host for pool in pools for instance in pool.instances}
     elsewhere = [HostKept(host.name, proxy_port(host)) for host in stack.hosts[1:] if host.name in with_guarded]
     keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
-    return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images, auth=auth)
+    front = plan_front(stack.edge)
+    return plan_guard(stack.guard, keeper, guard_name(name), pools, front=front, local_images=local_images, auth=auth)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:

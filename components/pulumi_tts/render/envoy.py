@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
+from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
     POOL_HEADER,
     PORT,
@@ -51,8 +52,8 @@ _UNLIMITED = 100_000
 """In place of Envoy's own limits, 1 024 connections and requests and 3 retries, which suit no pool."""
 _UI_CONNECTIONS = 1024
 """Of a UI's instance: pages hold many requests open."""
-_UPLOAD_SECONDS = 900
-"""For a client to send a whole request, its time in line included: 32 MiB over a line of 300 kbit/s."""
+_EDGES = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""Where the edge itself is, on a network of Docker's."""
 _KEPT_FOR_RETRY = 4 * 1024 * 1024
 """Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
 request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
@@ -167,7 +168,8 @@ def _overload(memory: int) -> Tree:
 
 def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     # "Inbound" is what Envoy stops to listen for when it is asked to drain.
-    yield _listener("guard", _address(layout.address, layout.port), _front_manager(layout), traffic_direction="INBOUND")
+    front = _front_manager(guard.front, layout)
+    yield _listener("guard", _address(layout.address, layout.port), front, traffic_direction="INBOUND")
     yield {
         **_typed("config.listener.v3.Listener"),
         "name": _INNER,
@@ -199,21 +201,25 @@ def _chain(manager: Tree) -> Tree:
     return {"filters": [{**_extension(name, kind, **manager)}]}
 
 
-def _front_manager(layout: Layout) -> Tree:
+def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
     return {
         "stat_prefix": "guard",
         "codec_type": "HTTP1",
         "rds": _route_file(_FRONT_ROUTES, layout),
-        # The edge says who the client is.
-        "use_remote_address": True,
-        "xff_num_trusted_hops": 1,
+        **_client_address(front),
         # Also what a client on a private network says of retries, deadlines and ids is not believed.
         "early_header_mutation_extensions": [_without_client_headers()],
         "always_set_request_id_in_response": True,
         "server_header_transformation": "PASS_THROUGH",
-        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
+        # As the edge has it: what one of the two lets through and the other reads in its own way is a way past a login.
+        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        "normalize_path": True,
+        "merge_slashes": True,
+        # Up to the edge, where a route may ask for them.
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "request_headers_timeout": "10s",
-        "request_timeout": _seconds(_UPLOAD_SECONDS * 1000),
+        # A client's time in line included.
+        "request_timeout": _seconds(front.upload_time * 1000),
         # Silence is measured towards the instance; here it would also end what waits.
         "stream_idle_timeout": "0s",
         "http_filters": [_upload_limit(), _router()],
@@ -222,6 +228,24 @@ def _front_manager(layout: Layout) -> Tree:
         "local_reply_config": _local_replies(),
         "access_log": [_access_log()],
     }
+
+
+def _client_address(front: FrontPlan) -> Tree:
+    """The edge says who the client is; where it believes a proxy, that one says whom it had in front of it."""
+    if not front.trusted_proxies:
+        return {"use_remote_address": True, "xff_num_trusted_hops": 1}
+    ranges = [_range(text) for text in (*_EDGES, *front.trusted_proxies)]
+    detection = _extension(
+        "envoy.http.original_ip_detection.xff",
+        "http.original_ip_detection.xff.v3.XffConfig",
+        xff_trusted_cidrs={"cidrs": ranges},
+    )
+    return {"use_remote_address": False, "original_ip_detection_extensions": [detection]}
+
+
+def _range(text: str) -> Tree:
+    prefix, _, length = text.partition("/")
+    return {"address_prefix": prefix, "prefix_len": int(length)}
 
 
 def _inner_manager(layout: Layout) -> Tree:
@@ -493,6 +517,10 @@ def _stickiness(pool: PoolGuardPlan) -> Tree:
     if not pool.cookie:
         return {"typed_per_filter_config": {name: {**per_route, "disabled": True}}}
     attributes = [{"name": "HttpOnly"}, {"name": "SameSite", "value": "Lax"}]
+    secure = ""
+    if pool.secure:
+        attributes.append({"name": "Secure"})
+        secure = "; Secure"
     state = _extension(
         "envoy.http.stateful_session.cookie",
         "http.stateful_session.cookie.v3.CookieBasedSessionState",
@@ -504,7 +532,9 @@ def _stickiness(pool: PoolGuardPlan) -> Tree:
             name: {**per_route, "stateful_session": {"session_state": state, "strict": True}}
         },
         "metadata": {
-            "filter_metadata": {"pulumi-tts": {"forget": f"{pool.cookie}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"}}
+            "filter_metadata": {
+                "pulumi-tts": {"forget": f"{pool.cookie}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"}
+            }
         },
     }
 
