@@ -6,6 +6,7 @@ package is tried with, and Pebble is Go's.
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from bootstrap.once import make_once
 from bootstrap.paths import CACHE, CHECKOUT
 from bootstrap.progress import slow_step
+from bootstrap.say import Problem
 from bootstrap.shell import quietly
 
 _PINNED = CHECKOUT / "tests" / "edge" / "tools"
@@ -24,12 +26,14 @@ def pebble() -> Path:
     module = _PINNED / "pebble"
 
     def build(making: Path) -> None:
+        if not shutil.which("go"):
+            raise Problem(
+                "the tests of certificates by ACME need Pebble, and building it needs Go, which is not on PATH"
+            )
         programs = [f"{_PEBBLE}/{name}" for name in ("pebble", "pebble-challtestsrv")]
         command = ["go", "-C", str(module), "build", "-mod=readonly", "-trimpath", "-buildvcs=false"]
         with slow_step("Pebble, an ACME server for tests"):
-            quietly(
-                [*command, "-o", f"{making}/", *programs], env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
-            )
+            quietly([*command, "-o", f"{making}/", *programs], env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"})
 
     return _made("pebble", (module / "go.mod").read_bytes() + (module / "go.sum").read_bytes(), build)
 

@@ -166,9 +166,11 @@ def shown(port: int, host: str) -> str | None:
     anybody = ssl.create_default_context()
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
-            with anybody.wrap_socket(plain, server_hostname=host or None) as secured:
-                return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            anybody.wrap_socket(plain, server_hostname=host or None) as secured,
+        ):
+            return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
     except (ssl.SSLError, OSError):
         return None
 

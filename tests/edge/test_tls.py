@@ -26,7 +26,7 @@ DAY = 86_400
 
 def secured(**tls: Any) -> StackPlan:
     """The plan of a stack with TLS, on ports that are free."""
-    kind = {} if {"certificates", "letsencrypt"} & set(tls) else {"self_signed": {}}
+    kind: dict[str, Any] = {} if {"certificates", "letsencrypt"} & set(tls) else {"self_signed": {}}
     return planned(domain="voice.test", port=free_port(), tls={"port": free_port(), **kind, **tls})
 
 
@@ -125,9 +125,7 @@ def test_given_certificates_are_shown_each_for_its_names(tmp_path: Path) -> None
         for host in ("voice.voice.test", "dashboard.voice.test")
     }
     secrets = {f"key{at}": pair.key for at, pair in enumerate(made.values())}
-    given = [
-        {"certificate": pair.certificate, "key": {"secret": f"key{at}"}} for at, pair in enumerate(made.values())
-    ]
+    given = [{"certificate": pair.certificate, "key": {"secret": f"key{at}"}} for at, pair in enumerate(made.values())]
     with edging(tmp_path, secured(certificates=given), secrets) as edge:
         wait_for(lambda: edge.shown("voice.voice.test") is not None)
         for host, pair in made.items():
