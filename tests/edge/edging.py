@@ -5,25 +5,33 @@ Behind it is a stand-in for every upstream; or the real guard, as another proces
 
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from pulumi_tts.config import load_stack
-from pulumi_tts.plan import Route, StackPlan, plan_stack
+from pulumi_tts.plan import EdgePlan, Route, StackPlan, plan_stack
+from pulumi_tts.plan.edge import dashboard_route
+from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import traefik
+from pulumi_tts.render.self_signed import self_signed
 from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
 from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
 from tests.loopback import free_port, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
-PASSWORD_HASH = "$2a$05$HvsAhKsLcX1bUVwtR8FPTeBXQUpLTBqqL.z46PTIKMAGdlbGHXnKm"
+SEED = "a seed that a real stack keeps as a secret"
+PASSWORD_HASH = "$2a$05$ujnU/WPPgNheFKrK7/bsg.rgGLUvmNYx8NYBY7Sdnz20HDtwceWNy"
 """Of `secret`, for whoever has a login."""
 
 
@@ -37,6 +45,10 @@ class Edging:
     guard: Guarding | None = None
     process: subprocess.Popen[bytes] | None = None
     routes: list[Route] = field(default_factory=list)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Those of the config, by their keys."""
+    ca: str = ""
+    """Who signs its certificates, where that is an authority of its own."""
     _known: dict[str, int] = field(default_factory=dict)
     """How many requests of each stand-in were told of."""
 
@@ -50,6 +62,17 @@ class Edging:
         base = f"http://127.0.0.1:{self.port}"
         return httpx.Client(
             base_url=base, headers=headers, timeout=30, trust_env=False, **({"verify": NO_TLS} | options)
+        )
+
+    def https(self, host: str, ca: str = "", **options: Any) -> httpx.Client:
+        """A client that comes by HTTPS and trusts ``ca`` alone; by default the edge's own authority."""
+        trusted = ssl.create_default_context(cadata=ca or self.ca)
+        return httpx.Client(
+            base_url=f"https://{host}:{self.layout.websecure}",
+            transport=Loopback(verify=trusted),
+            timeout=30,
+            trust_env=False,
+            **options,
         )
 
     def log(self) -> str:
@@ -71,6 +94,8 @@ class Edging:
             written["dashboard.yml"] = traefik.dashboard_file(
                 replace(plan.edge.dashboard, keeper=keeper), PASSWORD_HASH
             )
+        if plan.edge.tls:
+            written |= {"tls.yml": self._tls(plan.edge, plan.edge.tls), **tls_files(plan.edge.tls, self.secrets)}
         files = self.folder / "files"
         files.mkdir(exist_ok=True)
         for name, text in written.items():
@@ -99,12 +124,37 @@ class Edging:
         with self.client() as client:
             wait_for(lambda: condition(client))
 
+    def _tls(self, edge: EdgePlan, tls: TlsPlan) -> str:
+        routes = [*self.routes, *([dashboard_route(edge.dashboard)] if edge.dashboard else [])]
+        if tls.self_signed:
+            made = self_signed(SEED, tls.domain, leaf_names(tls, routes), datetime.now(UTC))
+            self.ca = made.ca
+            return tls_file(tls, [(made.certificate, made.key)], [])
+        pairs = [(given.certificate, self.secrets[given.key]) for given in tls.given]
+        return tls_file(tls, pairs, ordered_names(tls, tls.acme, routes) if tls.acme else [])
+
     def start(self, plan: StackPlan) -> None:
         self.write(plan)
-        arguments = traefik.static_arguments(plan.edge, str(self.folder / "files"), self.layout)
+        files = str(self.folder / "files")
+        arguments = traefik.static_arguments(plan.edge, files, self.layout)
+        told = tls_environment(plan.edge.tls, files, self.secrets) if plan.edge.tls else []
+        environment = {**os.environ, **dict(each.split("=", 1) for each in told)}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log)
-        wait_for(self._answers)
+            self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log, env=environment)
+        wait_for(self._redirects if plan.edge.tls else self._answers)
+
+    def shown(self, host: str) -> str | None:
+        """The certificate, as PEM, that it shows to who asks for a host name; None where it refuses to."""
+        return shown(self.layout.websecure, host)
+
+    def _redirects(self) -> bool:
+        """Whether it has taken its files; certificates may still be on their way."""
+        assert self.process
+        assert self.process.poll() is None, self.log()[-2000:]
+        try:
+            return self.client(self.routes[0].host).get("/").is_redirect and "edge_hsts@file" not in self.log()
+        except httpx.TransportError:
+            return False
 
     def _answers(self) -> bool:
         assert self.process
@@ -133,6 +183,35 @@ class Edging:
             self.process.wait()
 
 
+class Loopback(httpx.HTTPTransport):
+    """Every name is this machine; what is shown for it is that name's certificate."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        extensions = {**request.extensions, "sni_hostname": request.url.host}
+        here = httpx.Request(
+            request.method,
+            request.url.copy_with(host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=extensions,
+        )
+        return super().handle_request(here)
+
+
+def shown(port: int, host: str) -> str | None:
+    """The certificate, as PEM, that a server on loopback shows for a host name; None where it refuses to."""
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            anybody.wrap_socket(plain, server_hostname=host or None) as secured,
+        ):
+            return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
+    except (ssl.SSLError, OSError):
+        return None
+
+
 def planned(*pools: dict[str, Any], domain: str = "localhost", **edge: Any) -> StackPlan:
     """The plan of a stack with these pools; `voice` at its own host name where none are given."""
     written = [
@@ -143,13 +222,24 @@ def planned(*pools: dict[str, Any], domain: str = "localhost", **edge: Any) -> S
 
 
 @contextmanager
-def edging(folder: Path, plan: StackPlan, *, guarded: bool = False) -> Iterator[Edging]:
+def edging(
+    folder: Path, plan: StackPlan, secrets: Mapping[str, str] | None = None, *, guarded: bool = False
+) -> Iterator[Edging]:
     """An edge with this plan's routes, all of which lead to one stand-in that says what it was asked.
 
     With ``guarded``, those of guarded pools lead to the plan's real guard, and there to a stand-in for each instance.
+    With TLS it is where the plan says, as it sends people there.
     """
-    layout = traefik.Layout(address="127.0.0.1", web=free_port(), dashboard=free_port(), ping=free_port())
-    edge = Edging(folder, Stub("upstream"), layout)
+    tls = plan.edge.tls
+    layout = traefik.Layout(
+        address="127.0.0.1",
+        web=plan.edge.http_port if tls else free_port(),
+        websecure=tls.port if tls else 0,
+        dashboard=free_port(),
+        ping=free_port(),
+        acme=str(folder),
+    )
+    edge = Edging(folder, Stub("upstream"), layout, secrets=secrets or {})
     with ExitStack() as ends:
         ends.callback(edge.end)
         if guarded:
