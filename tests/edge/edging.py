@@ -5,24 +5,32 @@ Behind it is a stand-in for every upstream; or the real guard, as another proces
 
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from pulumi_tts.config import load_stack
-from pulumi_tts.plan import Route, StackPlan, plan_stack
+from pulumi_tts.plan import EdgePlan, Route, StackPlan, plan_stack
+from pulumi_tts.plan.edge import dashboard_route
+from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import traefik
+from pulumi_tts.render.self_signed import self_signed
+from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
 from tests.guard.guarding import Guarding, Stub, guarding_plan
 from tests.loopback import free_port, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
-PASSWORD_HASH = "$2a$05$HvsAhKsLcX1bUVwtR8FPTeBXQUpLTBqqL.z46PTIKMAGdlbGHXnKm"
+SEED = "a seed that a real stack keeps as a secret"
+PASSWORD_HASH = "$2a$05$ujnU/WPPgNheFKrK7/bsg.rgGLUvmNYx8NYBY7Sdnz20HDtwceWNy"
 """Of `secret`, for whoever has a login."""
 
 
@@ -36,8 +44,12 @@ class Edging:
     guard: Guarding | None = None
     process: subprocess.Popen[bytes] | None = None
     routes: list[Route] = field(default_factory=list)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Those of the config, by their keys."""
+    ca: str = ""
+    """Who signs its certificates, where that is an authority of its own."""
     _known: dict[str, int] = field(default_factory=dict)
-    """How many requests of each stand-in were told of."""
+    """How many requests of each stand-in `arrived` has told of."""
 
     @property
     def port(self) -> int:
@@ -48,6 +60,17 @@ class Edging:
         headers = {"Host": host, **options.pop("headers", {})}
         base = f"http://127.0.0.1:{self.port}"
         return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, **options)
+
+    def https(self, host: str, ca: str = "", **options: Any) -> httpx.Client:
+        """A client that comes by HTTPS and trusts ``ca`` alone; by default the edge's own authority."""
+        trusted = ssl.create_default_context(cadata=ca or self.ca)
+        return httpx.Client(
+            base_url=f"https://{host}:{self.layout.websecure}",
+            transport=Loopback(verify=trusted),
+            timeout=30,
+            trust_env=False,
+            **options,
+        )
 
     def log(self) -> str:
         """All that it has said so far, access log included."""
@@ -65,6 +88,8 @@ class Edging:
             written["dashboard.yml"] = traefik.dashboard_file(
                 replace(plan.edge.dashboard, keeper=keeper), PASSWORD_HASH
             )
+        if plan.edge.tls:
+            written |= {"tls.yml": self._tls(plan.edge, plan.edge.tls), **tls_files(plan.edge.tls, self.secrets)}
         files = self.folder / "files"
         files.mkdir(exist_ok=True)
         for name, text in written.items():
@@ -72,21 +97,36 @@ class Edging:
             incoming.write_text(text)
             os.replace(incoming, files / name)  # noqa: PTH105
 
+    def _tls(self, edge: EdgePlan, tls: TlsPlan) -> str:
+        routes = [*self.routes, *([dashboard_route(edge.dashboard)] if edge.dashboard else [])]
+        if tls.self_signed:
+            made = self_signed(SEED, tls.domain, leaf_names(tls, routes), datetime.now(UTC))
+            self.ca = made.ca
+            return tls_file(tls, [(made.certificate, made.key)], [])
+        pairs = [(given.certificate, self.secrets[given.key]) for given in tls.given]
+        return tls_file(tls, pairs, ordered_names(tls, tls.acme, routes) if tls.acme else [])
+
     def _led_here(self, route: Route, plan: StackPlan) -> Route:
         guarded = self.guard and plan.guard and route.upstreams == (plan.guard.url,)
         here = self.guard.url if self.guard and guarded else f"http://127.0.0.1:{self.upstream.port}"
         return replace(route, upstreams=(here,), health=None)
 
     def reached(self) -> list[dict[str, Any]]:
-        """The requests that have come through since this was last asked, `at` the upstream or at a guard's instance."""
-        engines = [stub for stubs in self.guard.pools.values() for stub in stubs] if self.guard else []
+        """Every request that has come through so far: to the upstream, or to an instance behind the guard."""
+        return [request for stub in self._stubs() for request in stub.seen()["requests"]]
+
+    def arrived(self) -> list[dict[str, Any]]:
+        """The requests that have come through since this was last asked, each with the stand-in that it came `at`."""
         came = []
-        for stub in (self.upstream, *engines):
+        for stub in self._stubs():
             requests = stub.seen()["requests"]
             new = requests[self._known.get(stub.name, 0) :]
             self._known[stub.name] = len(requests)
             came += [{"at": stub.name, **each} for each in new if each["headers"].get("user-agent") != "Envoy/HC"]
         return came
+
+    def _stubs(self) -> list[Stub]:
+        return [self.upstream, *(stub for stubs in (self.guard.pools if self.guard else {}).values() for stub in stubs)]
 
     def wait_until(self, condition: Callable[[httpx.Client], bool]) -> None:
         """Waits until the edge has read a file that was changed: it looks every other second."""
@@ -95,10 +135,26 @@ class Edging:
 
     def start(self, plan: StackPlan) -> None:
         self.write(plan)
-        arguments = traefik.static_arguments(plan.edge, str(self.folder / "files"), self.layout)
+        files = str(self.folder / "files")
+        arguments = traefik.static_arguments(plan.edge, files, self.layout)
+        told = tls_environment(plan.edge.tls, files, self.secrets) if plan.edge.tls else []
+        environment = {**os.environ, **dict(each.split("=", 1) for each in told)}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log)
-        wait_for(self._answers)
+            self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log, env=environment)
+        wait_for(self._redirects if plan.edge.tls else self._answers)
+
+    def shown(self, host: str) -> str | None:
+        """The certificate, as PEM, that it shows to who asks for a host name; None where it refuses to."""
+        return shown(self.layout.websecure, host)
+
+    def _redirects(self) -> bool:
+        """Whether it has taken its files; certificates may still be on their way."""
+        assert self.process
+        assert self.process.poll() is None, self.log()[-2000:]
+        try:
+            return self.client(self.routes[0].host).get("/").is_redirect and "edge_hsts@file" not in self.log()
+        except httpx.TransportError:
+            return False
 
     def _answers(self) -> bool:
         assert self.process
@@ -127,6 +183,35 @@ class Edging:
             self.process.wait()
 
 
+class Loopback(httpx.HTTPTransport):
+    """Every name is this machine; what is shown for it is that name's certificate."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        extensions = {**request.extensions, "sni_hostname": request.url.host}
+        here = httpx.Request(
+            request.method,
+            request.url.copy_with(host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=extensions,
+        )
+        return super().handle_request(here)
+
+
+def shown(port: int, host: str) -> str | None:
+    """The certificate, as PEM, that a server on loopback shows for a host name; None where it refuses to."""
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            anybody.wrap_socket(plain, server_hostname=host or None) as secured,
+        ):
+            return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
+    except (ssl.SSLError, OSError):
+        return None
+
+
 def planned(*pools: dict[str, Any], domain: str = "localhost", **edge: Any) -> StackPlan:
     """The plan of a stack with these pools; `voice` at its own host name where none are given."""
     written = [
@@ -137,13 +222,24 @@ def planned(*pools: dict[str, Any], domain: str = "localhost", **edge: Any) -> S
 
 
 @contextmanager
-def edging(folder: Path, plan: StackPlan, *, guarded: bool = False) -> Iterator[Edging]:
+def edging(
+    folder: Path, plan: StackPlan, secrets: Mapping[str, str] | None = None, *, guarded: bool = False
+) -> Iterator[Edging]:
     """An edge with this plan's routes, all of which lead to one stand-in that says what it was asked.
 
-    With ``guarded``, those of guarded pools lead to the plan's real guard, and there to a stand-in for each instance.
+    With TLS it is where the plan says, as it sends people there. With ``guarded``, the routes of guarded pools lead to
+    the plan's real guard, and there to a stand-in for each instance.
     """
-    layout = traefik.Layout(address="127.0.0.1", web=free_port(), dashboard=free_port(), ping=free_port())
-    edge = Edging(folder, Stub("upstream"), layout)
+    tls = plan.edge.tls
+    layout = traefik.Layout(
+        address="127.0.0.1",
+        web=plan.edge.http_port if tls else free_port(),
+        websecure=tls.port if tls else 0,
+        dashboard=free_port(),
+        ping=free_port(),
+        acme=str(folder),
+    )
+    edge = Edging(folder, Stub("upstream"), layout, secrets=secrets or {})
     with ExitStack() as ends:
         ends.callback(edge.end)
         if guarded:

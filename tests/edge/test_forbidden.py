@@ -62,11 +62,11 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edging]:
 
 def arriving(edge: Edging, *parts: bytes, patience: float = 0.5) -> tuple[bytes, list[dict[str, Any]]]:
     """What comes back for these bytes, and the requests that came through meanwhile."""
-    edge.reached()
+    edge.arrived()
     answer = exchange(edge.port, *parts, patience=patience)
     # What comes after it shows that nothing of it is still on its way.
     assert statuses(exchange(edge.port, head("GET /after HTTP/1.1"))) == [200]
-    return answer, [request for request in edge.reached() if request["target"] != "/after"]
+    return answer, [request for request in edge.arrived() if request["target"] != "/after"]
 
 
 # ---- refused
@@ -644,7 +644,7 @@ def generated() -> Iterator[tuple[str, str]]:
 
 
 def test_of_thousands_of_paths_none_reaches_a_protected_route_without_its_login(edge: Edging) -> None:
-    edge.reached()
+    edge.arrived()
     asker = Asker(edge.port)
     answered: dict[int, int] = {}
     for target, host in generated():
@@ -653,7 +653,7 @@ def test_of_thousands_of_paths_none_reaches_a_protected_route_without_its_login(
         # Traefik's own dashboard is no upstream that could say what reached it.
         assert status in (400, 401, 404) or b"traefik" not in said.lower(), (target, host)
     asker.close()
-    arrived = edge.reached()
+    arrived = edge.arrived()
     assert len(arrived) > HOW_MANY / 20, f"too few get through to say anything: {answered}"
     assert answered[401] > HOW_MANY / 20, f"too few come to a login: {answered}"
     for request in arrived:
@@ -685,9 +685,9 @@ def test_a_file_of_the_edges_that_is_not_right_does_not_open_the_door(edge: Edgi
     front.replace(tmp_path / "front.yml")
     try:
         edge.wait_until(lambda client: client.get("/x", headers={"Host": "voice.localhost"}).status_code == 404)
-        edge.reached()
+        edge.arrived()
         assert statuses(exchange(edge.port, head("GET /a%2fb HTTP/1.1"))) == [404]
-        assert edge.reached() == []
+        assert edge.arrived() == []
     finally:
         (tmp_path / "front.yml").replace(front)
         edge.wait_until(lambda client: client.get("/x", headers={"Host": "voice.localhost"}).status_code == 200)

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from pulumi_tts.config.edge import Edge, Unprotected
 from pulumi_tts.config.pem import chain, covers, fits, has_expired, names_of
@@ -16,6 +16,15 @@ _NEVER_PUBLIC = (
     *("home.arpa", "lan", "home", "corp", "intranet", "private"),
 )
 
+
+# This machine, networks of one's own (RFC 1918, 3927), and of a VPN or a provider between them (RFC 6598).
+_NOT_PUBLIC = [
+    IPv4Network(network)
+    for network in (
+        *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        *("169.254.0.0/16", "100.64.0.0/10"),
+    )
+]
 
 Name = tuple[str, str]
 """Where in the YAML a host name of the stack is said, and the name."""
@@ -37,7 +46,7 @@ def tls_checks(edge: Edge, names: Sequence[Name]) -> Iterator[Problem]:
 def unprotected(edge: Edge) -> Iterator[Problem]:
     """A public address without what the public internet asks for, which has to be said twice."""
     address = IPv4Address(edge.bound_to)
-    if address.is_loopback or (address.is_private and not address.is_unspecified):
+    if any(address in network for network in _NOT_PUBLIC):
         return
     lacking = [Unprotected.tls] if edge.https is None else []
     for lack in lacking:
