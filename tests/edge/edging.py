@@ -24,8 +24,9 @@ from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import traefik
 from pulumi_tts.render.self_signed import self_signed
+from pulumi_tts.render.traefik_auth import login_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
-from tests.guard.guarding import Guarding, Stub, guarding_plan
+from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
 from tests.loopback import free_port, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
@@ -59,7 +60,9 @@ class Edging:
         """A client for one of its host names."""
         headers = {"Host": host, **options.pop("headers", {})}
         base = f"http://127.0.0.1:{self.port}"
-        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, **options)
+        return httpx.Client(
+            base_url=base, headers=headers, timeout=30, trust_env=False, **({"verify": NO_TLS} | options)
+        )
 
     def https(self, host: str, ca: str = "", **options: Any) -> httpx.Client:
         """A client that comes by HTTPS and trusts ``ca`` alone; by default the edge's own authority."""
@@ -79,7 +82,10 @@ class Edging:
     def write(self, plan: StackPlan) -> None:
         """What the courier does: each file moved into place."""
         self.routes = [self._led_here(route, plan) for route in plan.routes]
+        checked_at = f"http://127.0.0.1:{self.guard.layout.auth_port}" if self.guard else None
+        auth = replace(plan.edge.auth, checked_at=checked_at)
         written = {
+            "login.yml": login_file(self.routes, auth, {user.name: PASSWORD_HASH for user in auth.users}),
             "routes.yml": traefik.routes_file(self.routes, plan.edge),
             "front.yml": traefik.front_file(plan.edge),
         }

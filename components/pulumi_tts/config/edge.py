@@ -5,8 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pulumi_tts.config.auth import Auth
 from pulumi_tts.config.fields import BindAddress, Headers, HostTemplate, Mebibytes, Port, Seconds, Strict, refused
 from pulumi_tts.config.front import EncodedField, Front
+from pulumi_tts.config.limits import Limits
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.tls import Tls, TlsField
 
@@ -68,6 +70,10 @@ class Edge(Front):
     replaces the edge; all else is live."""
     dashboard: Dashboard = Dashboard()
     """Traefik's dashboard."""
+    auth: Auth = Auth()
+    """Who may come in."""
+    limits: Limits | None = None
+    """How much each of them may ask for, in pools that say nothing else. Default: as much as there is."""
     headers: Headers = {}
     """Headers added to every answer."""
     compress: bool = True

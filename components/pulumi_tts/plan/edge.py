@@ -1,9 +1,10 @@
 """The edge: where it listens, and what it adds to requests and answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pulumi_tts.config.checks import filled
 from pulumi_tts.config.edge import Edge
+from pulumi_tts.plan.auth import EdgeAuthPlan, LimitsPlan, Login, plan_edge_auth
 from pulumi_tts.plan.front import Encoded, FrontPlan, plan_front
 from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
@@ -76,6 +77,7 @@ class EdgePlan:
     compress: bool
     drain: int
     memory: int
+    auth: EdgeAuthPlan
     tls: TlsPlan | None = None
     """Absent without TLS."""
 
@@ -99,8 +101,29 @@ def dashboard_route(dashboard: DashboardPlan) -> Route:
     return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
 
 
-def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None) -> EdgePlan:
-    """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers."""
+def settled(route: Route, auth: EdgeAuthPlan) -> Route:
+    """A route with the login and the limits that it has, its own or the edge's."""
+    return replace(route, login=route.login or auth.default, limits=route.limits or auth.limits)
+
+
+def unchecked(route: Route, auth: EdgeAuthPlan) -> tuple[str, str] | None:
+    """Why nobody could come in by a route, and what would be right; None for one that is well."""
+    route = settled(route, auth)
+    if route.login is Login.basic and not auth.users:
+        return "asks for a password, and the edge has no users", "Add them: edge: {auth: {users: [{name: anna}]}}"
+    asks_guard = route.login in (Login.api_keys, Login.jwt) or route.limits != LimitsPlan()
+    if asks_guard and not auth.checked_at:
+        return "has keys, tokens or limits, for which the edge asks a guard", "Give the name of an EnvoyGuard: guard"
+    return None
+
+
+def plan_edge(
+    edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None, checks: str | None = None
+) -> EdgePlan:
+    """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers.
+
+    ``checks`` is the container of the guard that checks keys and tokens.
+    """
     return EdgePlan(
         name=name,
         image=edge_image(local_images),
@@ -114,6 +137,7 @@ def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper:
         compress=edge.compress,
         drain=edge.drain,
         memory=edge.memory,
+        auth=plan_edge_auth(edge.auth, edge.limits, checks),
         tls=plan_tls(edge, name, domain),
     )
 

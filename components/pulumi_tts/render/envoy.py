@@ -7,12 +7,12 @@ of them alone, a request would wait at an instance, chosen while all were busy, 
 (docs/decisions/009-the-guard.md)
 """
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
 from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
     POOL_HEADER,
@@ -25,6 +25,14 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
+from pulumi_tts.render.envoy_parts import Tree, to_json
+from pulumi_tts.render.envoy_parts import address as _address
+from pulumi_tts.render.envoy_parts import extension as _extension
+from pulumi_tts.render.envoy_parts import resources as _resources
+from pulumi_tts.render.envoy_parts import seconds as _seconds
+from pulumi_tts.render.envoy_parts import typed as _typed
+from pulumi_tts.render.envoy_parts import watched as _watched
 
 INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
 """Says in an answer which instance gave it, for logs and for people who report what went wrong."""
@@ -54,8 +62,6 @@ _AFTER_SILENCE = 500
 _BUFFER = 256 * 1024
 """Bytes on their way between two connections, when the next is slower. Envoy's own is four times that."""
 
-Tree = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -68,6 +74,9 @@ class Layout:
     port: int = PORT
     status_port: int = STATUS_PORT
     own_port: int = OWN_PORT
+    auth_port: int = AUTH_PORT
+    files: str = "/files/current"
+    """Where the courier moves what is not the keeper's to pass on."""
 
 
 IN_CONTAINER = Layout()
@@ -77,7 +86,7 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
     """Envoy's command line, its whole bootstrap included: everything that cannot change while it runs."""
     return (
         "--config-yaml",
-        _json(bootstrap(guard, layout)),
+        to_json(bootstrap(guard, layout)),
         # Each worker counts for itself: one counts exactly, and passes more speech on than a machine's cards make.
         "--concurrency",
         "1",
@@ -170,6 +179,9 @@ def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     }
     yield _listener("status", _address(layout.address, layout.status_port), _status_manager())
     yield _listener("own", _address("127.0.0.1", layout.own_port), _admin_manager("own", [{"prefix": "/"}], []))
+    if guard.auth:
+        # Not "inbound": a guard that drains still answers for requests that go straight to an instance.
+        yield _listener("auth", _address(layout.address, layout.auth_port), auth_manager(guard.auth, layout.files))
 
 
 def _listener(name: str, address: Tree, manager: Tree, **more: Any) -> Tree:
@@ -367,6 +379,7 @@ def _access_log() -> Tree:
                 "status": "%RESPONSE_CODE%",
                 "duration_ms": "%DURATION%",
                 "user_agent": "%REQ(USER-AGENT)%",
+                "user": f"%REQ({USER_HEADER})%",
                 "client_ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
                 "request_id": "%REQ(X-REQUEST-ID)%",
                 "pool": f"%REQ({POOL_HEADER})%",
@@ -489,7 +502,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tre
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER, "x-envoy-external-address"],
+        "request_headers_to_remove": [POOL_HEADER, USER_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],
@@ -554,6 +567,8 @@ def _clusters(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
         "load_assignment": _assignment(_ADMIN, {"pipe": {"path": f"{layout.run}/admin.sock"}}),
         "circuit_breakers": {"thresholds": [{"max_connections": 1, "max_pending_requests": 4}]},
     }
+    if guard.auth:
+        yield from auth_clusters(guard.auth)
     for pool in guard.pools:
         yield _queue(pool)
         yield _pool(pool, layout)
@@ -704,35 +719,3 @@ def _outliers(pool: PoolGuardPlan) -> Tree:
 
 def _assignment(name: str, address: Tree) -> Tree:
     return {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
-
-
-def _address(address: str, port: int) -> Tree:
-    return {"socket_address": {"address": address, "port_value": port}}
-
-
-def _watched(path: str) -> Tree:
-    directory = path.rpartition("/")[0]
-    return {
-        "path_config_source": {"path": path, "watched_directory": {"path": directory}},
-        "resource_api_version": "V3",
-    }
-
-
-def _extension(name: str, kind: str, **config: Any) -> Tree:
-    return {"name": name, "typed_config": {**_typed(f"extensions.{kind}"), **config}}
-
-
-def _typed(kind: str) -> Tree:
-    return {"@type": f"type.googleapis.com/envoy.{kind}"}
-
-
-def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:g}s"
-
-
-def _resources(resources: Iterable[Tree]) -> str:
-    return _json({"resources": list(resources)})
-
-
-def _json(tree: Tree) -> str:
-    return json.dumps(tree, indent=1)

@@ -4,22 +4,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
-
-import yaml
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
+from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
 
 # Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
 COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
-
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,7 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     middlewares = _edge_middlewares(edge)
     for route in routes:
         middlewares |= _route_middlewares(route)
-    routers = {route.name: _router(route, middlewares, entry_point(https=edge.tls is not None)) for route in routes}
+    routers = {route.name: _router(route, middlewares, edge) for route in routes}
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
@@ -129,12 +126,12 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
         "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
     }
     # Traefik refuses a section that is there and empty.
-    return _yaml({"http": {name: section for name, section in sections.items() if section}})
+    return yaml_text({"http": {name: section for name, section in sections.items() if section}})
 
 
 def front_file(edge: EdgePlan) -> str:
     """The file of what every request and every answer passes."""
-    return _yaml(front_tree(edge.front, dict(edge.headers), entry_points(edge)))
+    return yaml_text(front_tree(edge.front, dict(edge.headers), entry_points(edge)))
 
 
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
@@ -145,7 +142,7 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "rule": f"Host(`{dashboard.host}`)",
         "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
         "service": "api@internal",
-        "middlewares": [PATHS, "dashboard-login"],
+        "middlewares": [PATHS, NO_USER, "dashboard-login"],
     }
     http: Tree = {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}
     if dashboard.keeper:
@@ -153,11 +150,11 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
             **router,
             "rule": _under(dashboard.host, KEEPER_PATH),
             "service": "keeper",
-            "middlewares": [PATHS, "dashboard-login", "keeper-slash", "keeper-strip"],
+            "middlewares": [PATHS, NO_USER, "dashboard-login", "keeper-slash", "keeper-strip"],
         }
         http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
         http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}
-    return _yaml({"http": http})
+    return yaml_text({"http": http})
 
 
 # The edge's own have an underscore in their names, which no route's name can have.
@@ -191,9 +188,8 @@ def _route_middlewares(route: Route) -> Tree:
     return own
 
 
-def _router(route: Route, middlewares: Tree, comes_in_at: str) -> Tree:
+def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
     wanted = [
-        f"{route.name}-paths",
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
         f"{route.name}-headers",
@@ -205,9 +201,13 @@ def _router(route: Route, middlewares: Tree, comes_in_at: str) -> Tree:
     used = [name for name in wanted if name in middlewares]
     return {
         "rule": _rule(route),
-        "entryPoints": [comes_in_at],
+        "entryPoints": [entry_point(https=edge.tls is not None)],
         "service": route.service,
-        "middlewares": used if route.encoded else [PATHS, *used],
+        "middlewares": [
+            f"{route.name}-paths" if route.encoded else PATHS,
+            *first_middlewares(route, edge.auth),
+            *used,
+        ],
     }
 
 
@@ -256,7 +256,3 @@ def _service(route: Route, edge: EdgePlan) -> Tree:
             cookie["secure"] = True
         balancer["sticky"] = {"cookie": cookie}
     return {"loadBalancer": balancer}
-
-
-def _yaml(tree: Tree) -> str:
-    return yaml.dump(tree, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=1000)
