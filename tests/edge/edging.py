@@ -147,18 +147,20 @@ class Edging:
         environment = {**os.environ, **dict(each.split("=", 1) for each in told)}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log, env=environment)
-        wait_for(self._redirects if plan.edge.tls else self._answers)
+        wait_for(self._is_strict if plan.edge.tls else self._answers)
 
     def shown(self, host: str) -> str | None:
         """The certificate, as PEM, that it shows to who asks for a host name; None where it refuses to."""
         return shown(self.layout.websecure, host)
 
-    def _redirects(self) -> bool:
-        """Whether it has taken its files; certificates may still be on their way."""
+    def _is_strict(self) -> bool:
+        """Whether it has taken its files: before, it shows anybody a certificate of Traefik's own; ours may still be
+        on their way."""
         assert self.process
         assert self.process.poll() is None, self.log()[-2000:]
         try:
-            return self.client(self.routes[0].host).get("/").is_redirect and "edge_hsts@file" not in self.log()
+            with self.client(self.routes[0].host) as client:
+                return client.get("/").is_redirect and self.shown("nobody.invalid") is None
         except httpx.TransportError:
             return False
 

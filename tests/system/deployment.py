@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -66,10 +67,17 @@ class Deployment:
             finally:
                 self._sweep()
 
-    def up(self, **options: Any) -> auto.UpResult:
-        """Brings the stack to its config; `expect_no_changes=True` makes any change an error."""
+    def pulumi(self, *arguments: str) -> auto.CommandResult:
+        """A command of Pulumi's, on this stack. Raises auto.CommandError where it fails."""
+        # Not by the automation API's own up() and its like, which start three more processes for a summary.
+        workspace = self.stack.workspace
+        arguments = (*arguments, "--stack", self.name, "--non-interactive")
+        return workspace.pulumi_command.run(list(arguments), workspace.work_dir, workspace.env_vars)
+
+    def up(self, *, expect_no_changes: bool = False) -> auto.CommandResult:
+        """Brings the stack to its config; with ``expect_no_changes``, any change is an error."""
         self._write_config()
-        return self.stack.up(**options)
+        return self.pulumi("up", "--yes", "--skip-preview", *_expecting(expect_no_changes))
 
     def set_secret(self, key: str, value: str) -> None:
         """Does what `pulumi config set --secret` does, and keeps it beside the config."""
@@ -77,14 +85,14 @@ class Deployment:
         self.stack.set_config(key, auto.ConfigValue(value, secret=True))
         self.extra_config[key] = read_yaml(self._project / f"Pulumi.{self.name}.yaml")["config"][key]
 
-    def refresh(self, **options: Any) -> auto.RefreshResult:
-        """Compares the state with what Docker has."""
-        return self.stack.refresh(**options)
+    def refresh(self, *, expect_no_changes: bool = False) -> auto.CommandResult:
+        """Compares the state with what Docker has; with ``expect_no_changes``, any difference is an error."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", *_expecting(expect_no_changes))
 
-    def destroy(self) -> auto.DestroyResult:
+    def destroy(self) -> auto.CommandResult:
         """Takes the stack down; its deletions take turns, so the program has to run."""
         self._write_config()
-        return self.stack.destroy(run_program=True)
+        return self.pulumi("destroy", "--yes", "--skip-preview", "--run-program")
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets included."""
@@ -119,9 +127,9 @@ class Deployment:
         found: dict[str, Any] = next(pool for pool in self.config["pools"] if pool["name"] == name)
         return found
 
-    def client(self, **options: Any) -> httpx.Client:
+    def client(self, *, verify: ssl.SSLContext | bool = True, **options: Any) -> httpx.Client:
         """An HTTP client that finds the stack's host names on this machine, as browsers and curl do."""
-        return httpx.Client(transport=_Loopback(), timeout=30, **options)
+        return httpx.Client(transport=_Loopback(verify=verify), timeout=30, **options)
 
     @contextmanager
     def events(self) -> Iterator[list[Event]]:
@@ -162,6 +170,10 @@ class Deployment:
         write_yaml(path, stack_file({"config": {"tts:stack": self.config, **self.extra_config}}, before))
 
 
+def _expecting(no_changes: bool) -> list[str]:
+    return ["--expect-no-changes"] if no_changes else []
+
+
 class _Loopback(httpx.HTTPTransport):
     """Names under .localhost are this machine; the system's resolver may not know that (RFC 6761)."""
 
@@ -174,6 +186,6 @@ class _Loopback(httpx.HTTPTransport):
             request.url.copy_with(host="127.0.0.1"),
             headers=request.headers,
             stream=request.stream,
-            extensions=request.extensions,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
         )
         return super().handle_request(here)

@@ -59,11 +59,6 @@ class Fleet(Deployment):
         """The same of instances alone."""
         return {name: id_ for name, id_ in self.everywhere().items() if name.startswith(f"{self.full_name}-voice-")}
 
-    def cli(self, *arguments: str) -> None:
-        """A command of Pulumi's, on this stack."""
-        workspace = self.stack.workspace
-        workspace.pulumi_command.run([*arguments, "--stack", self.name], workspace.work_dir, workspace.env_vars)
-
     def speaks(self, name: str) -> bool:
         """Whether speech comes from a host name at the edge."""
         with self.client() as client:
@@ -338,7 +333,7 @@ def test_a_host_that_is_gone_for_good_is_given_up(changed: Fleet, there: Another
     try:
         forget, *_ = re.findall(r"`pulumi (state delete [^`]+)`", failure(changed))
         del changed.config["hosts"][1], changed.pool("voice")["pins"]
-        changed.cli(*shlex.split(forget), "--yes")
+        changed.pulumi(*shlex.split(forget), "--yes")
         assert "what it has made stays on there" in changed.up().stdout
         assert changed.speaks("voice5")
         changed.up(expect_no_changes=True)
