@@ -50,7 +50,7 @@ class Edging:
     ca: str = ""
     """Who signs its certificates, where that is an authority of its own."""
     _known: dict[str, int] = field(default_factory=dict)
-    """How many requests of each stand-in were told of."""
+    """How many requests of each stand-in `arrived` has told of."""
 
     @property
     def port(self) -> int:
@@ -103,27 +103,6 @@ class Edging:
             incoming.write_text(text)
             os.replace(incoming, files / name)  # noqa: PTH105
 
-    def _led_here(self, route: Route, plan: StackPlan) -> Route:
-        guarded = self.guard and plan.guard and route.upstreams == (plan.guard.url,)
-        here = self.guard.url if self.guard and guarded else f"http://127.0.0.1:{self.upstream.port}"
-        return replace(route, upstreams=(here,), health=None)
-
-    def reached(self) -> list[dict[str, Any]]:
-        """The requests that have come through since this was last asked, `at` the upstream or at a guard's instance."""
-        engines = [stub for stubs in self.guard.pools.values() for stub in stubs] if self.guard else []
-        came = []
-        for stub in (self.upstream, *engines):
-            requests = stub.seen()["requests"]
-            new = requests[self._known.get(stub.name, 0) :]
-            self._known[stub.name] = len(requests)
-            came += [{"at": stub.name, **each} for each in new if each["headers"].get("user-agent") != "Envoy/HC"]
-        return came
-
-    def wait_until(self, condition: Callable[[httpx.Client], bool]) -> None:
-        """Waits until the edge has read a file that was changed: it looks every other second."""
-        with self.client() as client:
-            wait_for(lambda: condition(client))
-
     def _tls(self, edge: EdgePlan, tls: TlsPlan) -> str:
         routes = [*self.routes, *([dashboard_route(edge.dashboard)] if edge.dashboard else [])]
         if tls.self_signed:
@@ -133,6 +112,33 @@ class Edging:
         pairs = [(given.certificate, self.secrets[given.key]) for given in tls.given]
         return tls_file(tls, pairs, ordered_names(tls, tls.acme, routes) if tls.acme else [])
 
+    def _led_here(self, route: Route, plan: StackPlan) -> Route:
+        guarded = self.guard and plan.guard and route.upstreams == (plan.guard.url,)
+        here = self.guard.url if self.guard and guarded else f"http://127.0.0.1:{self.upstream.port}"
+        return replace(route, upstreams=(here,), health=None)
+
+    def reached(self) -> list[dict[str, Any]]:
+        """Every request that has come through so far: to the upstream, or to an instance behind the guard."""
+        return [request for stub in self._stubs() for request in stub.seen()["requests"]]
+
+    def arrived(self) -> list[dict[str, Any]]:
+        """The requests that have come through since this was last asked, each with the stand-in that it came `at`."""
+        came = []
+        for stub in self._stubs():
+            requests = stub.seen()["requests"]
+            new = requests[self._known.get(stub.name, 0) :]
+            self._known[stub.name] = len(requests)
+            came += [{"at": stub.name, **each} for each in new if each["headers"].get("user-agent") != "Envoy/HC"]
+        return came
+
+    def _stubs(self) -> list[Stub]:
+        return [self.upstream, *(stub for stubs in (self.guard.pools if self.guard else {}).values() for stub in stubs)]
+
+    def wait_until(self, condition: Callable[[httpx.Client], bool]) -> None:
+        """Waits until the edge has read a file that was changed: it looks every other second."""
+        with self.client() as client:
+            wait_for(lambda: condition(client))
+
     def start(self, plan: StackPlan) -> None:
         self.write(plan)
         files = str(self.folder / "files")
@@ -141,18 +147,20 @@ class Edging:
         environment = {**os.environ, **dict(each.split("=", 1) for each in told)}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log, env=environment)
-        wait_for(self._redirects if plan.edge.tls else self._answers)
+        wait_for(self._is_strict if plan.edge.tls else self._answers)
 
     def shown(self, host: str) -> str | None:
         """The certificate, as PEM, that it shows to who asks for a host name; None where it refuses to."""
         return shown(self.layout.websecure, host)
 
-    def _redirects(self) -> bool:
-        """Whether it has taken its files; certificates may still be on their way."""
+    def _is_strict(self) -> bool:
+        """Whether it has taken its files: before, it shows anybody a certificate of Traefik's own; ours may still be
+        on their way."""
         assert self.process
         assert self.process.poll() is None, self.log()[-2000:]
         try:
-            return self.client(self.routes[0].host).get("/").is_redirect and "edge_hsts@file" not in self.log()
+            with self.client(self.routes[0].host) as client:
+                return client.get("/").is_redirect and self.shown("nobody.invalid") is None
         except httpx.TransportError:
             return False
 
@@ -227,8 +235,8 @@ def edging(
 ) -> Iterator[Edging]:
     """An edge with this plan's routes, all of which lead to one stand-in that says what it was asked.
 
-    With ``guarded``, those of guarded pools lead to the plan's real guard, and there to a stand-in for each instance.
-    With TLS it is where the plan says, as it sends people there.
+    With TLS it is where the plan says, as it sends people there. With ``guarded``, the routes of guarded pools lead to
+    the plan's real guard, and there to a stand-in for each instance.
     """
     tls = plan.edge.tls
     layout = traefik.Layout(

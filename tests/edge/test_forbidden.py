@@ -13,14 +13,14 @@ from posixpath import normpath
 from typing import Any
 
 import pytest
-import yaml
 
+from pulumi_tts.plan.auth import USER_HEADER
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.plan.routes import Route
-from tests.edge.edging import PASSWORD_HASH, Edging, edging, planned
+from tests.edge.edging import Edging, edging, planned
 from tests.edge.raw import Asker, exchange, head, statuses
 
-VOICE, STUDIO, VAULT = "tts-test-voice-1", "tts-test-studio-1", "tts-test-vault-1"
+VOICE, STUDIO, VAULT, SAFE = (f"tts-test-{pool}-1" for pool in ("voice", "studio", "vault", "safe"))
 INSTANCE = "upstream"
 """Where routes that no guard is behind lead, the keeper's too."""
 
@@ -33,40 +33,27 @@ POOLS: list[dict[str, Any]] = [
     },
     {"name": "asking", "routes": {"pool": "asking.{domain}", "encoded": ["slash", "percent"]}, "slots": 64},
     {"name": "studio", "engine": "studio", "routes": {"path": "/studio"}},
-    {"name": "vault", "routes": {"path": "/vault", "pool": "vault.{domain}"}, "slots": 64},
+    {"name": "vault", "routes": {"path": "/vault", "pool": "vault.{domain}"}, "slots": 64, "auth": "basic"},
+    {"name": "safe", "routes": {"path": "/safe"}, "auth": "api_keys"},
 ]
-PROTECTED = ("vault", "keeper", "dashboard")
+PROTECTED = ("vault", "safe", "keeper", "dashboard")
 """The routes that have a login: their names, or what those begin with."""
-
-
-def with_a_login(edge: Edging, pool: str) -> None:
-    """Puts a pool behind a login, as the dashboard is."""
-    path = edge.folder / "files" / "routes.yml"
-    tree = yaml.safe_load(path.read_text())
-    for name, router in tree["http"]["routers"].items():
-        if name.startswith(f"{pool}."):
-            router["middlewares"].insert(1, "test_login")
-    tree["http"]["middlewares"]["test_login"] = {"basicAuth": {"users": [f"somebody:{PASSWORD_HASH}"]}}
-    incoming = edge.folder / "routes.incoming"
-    incoming.write_text(yaml.safe_dump(tree))
-    incoming.replace(path)
 
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edging]:
-    with edging(tmp_path_factory.mktemp("forbidden"), planned(*POOLS), guarded=True) as running:
-        with_a_login(running, "vault")
-        running.wait_until(lambda client: client.get("/vault/").status_code == 401)
+    auth = {"users": [{"name": "somebody"}], "api_keys": [{"name": "app"}]}
+    with edging(tmp_path_factory.mktemp("forbidden"), planned(*POOLS, auth=auth), guarded=True) as running:
         yield running
 
 
 def arriving(edge: Edging, *parts: bytes, patience: float = 0.5) -> tuple[bytes, list[dict[str, Any]]]:
     """What comes back for these bytes, and the requests that came through meanwhile."""
-    edge.reached()
+    edge.arrived()
     answer = exchange(edge.port, *parts, patience=patience)
     # What comes after it shows that nothing of it is still on its way.
     assert statuses(exchange(edge.port, head("GET /after HTTP/1.1"))) == [200]
-    return answer, [request for request in edge.reached() if request["target"] != "/after"]
+    return answer, [request for request in edge.arrived() if request["target"] != "/after"]
 
 
 # ---- refused
@@ -133,6 +120,7 @@ PROTECTED_PATHS = [
         for target in (
             *("/vault", "/vault/", "/vault/x", "//vault//x", "/./vault/x", "/studio/../vault/x"),
             *("/studio/%2e%2e/vault/x", "/x/%2E%2e/vault/x", "/%76ault/x", "/v%61ult/x", "/vault/y/../x"),
+            *("/safe", "/safe/x", "//safe//x", "/studio/../safe/x", "/%73afe/%2e/x", "/safe/%2e%2e/vault/x"),
         )
     ),
     *(
@@ -527,6 +515,7 @@ TOLD = [
     ),
     *("X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Scheme", "Forwarded"),
     *("X-Forwarded-Tls-Client-Cert", "X-Original-Url", "X-Rewrite-Url", "Proxy", "X-Request-Id"),
+    USER_HEADER,
 ]
 TOLD_ENVOY = ["X-Envoy-Original-Path", "X-Envoy-External-Address", "X-Envoy-Max-Retries", "X-Envoy-Internal"]
 
@@ -559,6 +548,7 @@ HOP_BY_HOP = [
     POOL_HEADER,
     f"keep-alive, {POOL_HEADER}, X-Request-Id, X-Forwarded-For, X-Forwarded-Host, X-Real-Ip",
     f"close, {POOL_HEADER.lower()}",
+    f"keep-alive, {USER_HEADER}",
     f"Upgrade, {POOL_HEADER}",
     "Host, Content-Length, Transfer-Encoding, Authorization",
 ]
@@ -573,6 +563,25 @@ def test_naming_the_edges_headers_as_hop_by_hop_takes_none_away(edge: Edging, na
     assert request["at"] == VOICE, "the pool is the route's, whatever the client says"
     assert request["headers"]["x-forwarded-for"].startswith("127.0.0.1")
     assert request["headers"]["x-request-id"]
+
+
+def test_a_user_cannot_have_the_identity_taken_away_or_replaced(edge: Edging) -> None:
+    login, guard = "Authorization: Basic c29tZWJvZHk6c2VjcmV0", edge.guard
+    assert guard
+    for at, told in enumerate(
+        [
+            [f"{USER_HEADER}: root"],
+            [f"Connection: close, {USER_HEADER}", f"{USER_HEADER}: root"],
+            [f"Connection: {USER_HEADER}"],
+            [f"{USER_HEADER}: root", f"{USER_HEADER.upper()}: admin"],
+        ]
+    ):
+        answer, (request,) = arriving(edge, head(f"GET /vault/as/{at} HTTP/1.1", login, *told, host="localhost"))
+        assert statuses(answer) == [200]
+        assert request["at"] == VAULT
+        assert not {USER_HEADER.lower(), "authorization"} & set(request["headers"]), "are no business of an engine's"
+    edge.wait_until(lambda _: any(entry["path"] == "/as/3" for entry in guard.log()))
+    assert {entry["user"] for entry in guard.log() if entry["path"].startswith("/as/")} == {"somebody"}
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Forwarded-Port"])
@@ -609,6 +618,7 @@ PARTS = [
     *("/", "/", "/", "//", "\\", "%2f", "%2F", "%5c", "%00", ";", "%3b", ";x=y", "?", "#", "%23", "%3f", "%25", "%09"),
     *(".", "..", "../", "/..", "/../", "/./", "%2e", "%2E%2e", "%2e%2e/", "..;", "..;/", ".;/", "%252e", "%c0%ae"),
     *("vault", "VAULT", "Vault", "%76ault", "v%61ult", "vault%20", "vault.", "vault..", "vault;", "vaul", "vaults"),
+    *("safe", "Safe", "%73afe", "safe..", "safe;", "safe%2fx"),
     *(
         "keeper",
         "dashboard",
@@ -644,7 +654,7 @@ def generated() -> Iterator[tuple[str, str]]:
 
 
 def test_of_thousands_of_paths_none_reaches_a_protected_route_without_its_login(edge: Edging) -> None:
-    edge.reached()
+    edge.arrived()
     asker = Asker(edge.port)
     answered: dict[int, int] = {}
     for target, host in generated():
@@ -653,11 +663,11 @@ def test_of_thousands_of_paths_none_reaches_a_protected_route_without_its_login(
         # Traefik's own dashboard is no upstream that could say what reached it.
         assert status in (400, 401, 404) or b"traefik" not in said.lower(), (target, host)
     asker.close()
-    arrived = edge.reached()
+    arrived = edge.arrived()
     assert len(arrived) > HOW_MANY / 20, f"too few get through to say anything: {answered}"
     assert answered[401] > HOW_MANY / 20, f"too few come to a login: {answered}"
     for request in arrived:
-        assert request["at"] != VAULT, request
+        assert request["at"] not in (VAULT, SAFE), request
         assert not request["headers"]["host"].casefold().startswith(("dashboard", "vault")), request
         assert any(_leads_to(route, request) for route in edge.routes if not route.name.startswith(PROTECTED)), request
 
@@ -685,9 +695,9 @@ def test_a_file_of_the_edges_that_is_not_right_does_not_open_the_door(edge: Edgi
     front.replace(tmp_path / "front.yml")
     try:
         edge.wait_until(lambda client: client.get("/x", headers={"Host": "voice.localhost"}).status_code == 404)
-        edge.reached()
+        edge.arrived()
         assert statuses(exchange(edge.port, head("GET /a%2fb HTTP/1.1"))) == [404]
-        assert edge.reached() == []
+        assert edge.arrived() == []
     finally:
         (tmp_path / "front.yml").replace(front)
         edge.wait_until(lambda client: client.get("/x", headers={"Host": "voice.localhost"}).status_code == 200)

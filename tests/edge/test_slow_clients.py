@@ -47,11 +47,11 @@ def dripped(client: socket.socket, text: bytes) -> float:
 
 @pytest.mark.parametrize("host", ["voice.localhost", "open.localhost"])
 def test_headers_that_come_slowly_are_not_waited_for(edge: Edging, host: str) -> None:
-    edge.reached()
+    edge.arrived()
     with connected(edge.port) as client:
         client.sendall(f"GET /x HTTP/1.1\r\nHost: {host}\r\nX: ".encode())
         assert UPLOAD / 2 < dripped(client, b"a" * 100) < LATE
-    assert edge.reached() == []
+    assert edge.arrived() == []
 
 
 def test_a_connection_on_which_nothing_is_said_is_not_kept(edge: Edging) -> None:
@@ -63,12 +63,12 @@ def test_a_connection_on_which_nothing_is_said_is_not_kept(edge: Edging) -> None
 
 @pytest.mark.parametrize("frame", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
 def test_a_body_that_comes_slowly_gives_its_slot_back_and_no_engine_has_it_whole(edge: Edging, frame: str) -> None:
-    edge.reached()
+    edge.arrived()
     with connected(edge.port) as client:
         client.sendall(head("POST /x HTTP/1.1", frame, close=False) + b"10000\r\n")
         assert UPLOAD / 2 < dripped(client, b"a" * 100) < LATE
     assert statuses(exchange(edge.port, head("GET /after HTTP/1.1"))) == [200], "it had the only slot"
-    assert [request["target"] for request in edge.reached()] == ["/after"]
+    assert [request["target"] for request in edge.arrived()] == ["/after"]
 
 
 def test_many_slow_clients_keep_nobody_waiting(edge: Edging) -> None:
@@ -117,11 +117,11 @@ def test_a_connection_may_rest_between_two_requests(edge: Edging) -> None:
 
 
 def test_an_upload_that_is_in_time_arrives_whole_however_it_comes(edge: Edging) -> None:
-    edge.reached()
+    edge.arrived()
     with connected(edge.port) as client:
         client.sendall(head("POST /x HTTP/1.1", "Content-Length: 10"))
         for byte in b"0123456789":
             time.sleep(UPLOAD / 20)
             client.sendall(bytes([byte]))
         assert statuses(received(client, 0.2)) == [200]
-    assert [request["body"] for request in edge.reached()] == [10]
+    assert [request["body"] for request in edge.arrived()] == [10]
