@@ -230,7 +230,8 @@ def is_complete(plan: StackPlan) -> None:
     assert set(http["routers"]) == {route.name for route in plan.routes}
     hashes = {user.name: "$2b$" for user in plan.edge.auth.users}
     login = yaml.safe_load(login_file(plan.routes, plan.edge.auth, hashes))["http"]
-    known = {*http.get("middlewares", ()), *login["middlewares"]}
+    front = yaml.safe_load(traefik.front_file(plan.edge))["http"]
+    known = {*http.get("middlewares", ()), *login["middlewares"], *front["middlewares"]}
     assert all(set(router["middlewares"]) <= known for router in http["routers"].values()), "nobody could come in"
     assert not any(unchecked(route, plan.edge.auth) for route in plan.routes)
     if plan.guard and plan.guard.auth:
