@@ -125,20 +125,20 @@ REFUSED: dict[str, tuple[str, str, Headers, int]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused_reaches_no_engine(edge: Edging, case: str) -> None:
     host, path, headers, status = REFUSED[case]
-    edge.reached()
+    edge.arrived()
     with edge.client(f"{host}.localhost") as client:
         answer = client.get(path, headers=headers)
     assert answer.status_code == status
-    assert edge.reached() == []
+    assert edge.arrived() == []
     assert "127.0.0.1" not in str(answer.headers), "where the guard is, is nobody's business"
 
 
 def test_a_path_is_refused_like_a_host(edge: Edging) -> None:
-    edge.reached()
+    edge.arrived()
     with edge.client() as client:
         assert client.get("/voice/work").status_code == 401
         assert client.get("/voice/work", headers=bearer(key_of("app-2"))).status_code == 403
-    assert edge.reached() == []
+    assert edge.arrived() == []
 
 
 FALSE_NAME = {"X-Pulumi-Tts-User": "anna"}
@@ -162,10 +162,10 @@ GOOD: dict[str, tuple[str, Headers, str]] = {
 @pytest.mark.parametrize("case", GOOD)
 def test_what_is_good_comes_in_and_the_engine_sees_nothing_of_it(edge: Edging, case: str) -> None:
     host, headers, user = GOOD[case]
-    edge.reached()
+    edge.arrived()
     with edge.client(f"{host}.localhost") as client:
         assert client.post("/work", headers=headers, content=b"text").status_code == 200
-    (reached,) = edge.reached()
+    (reached,) = edge.arrived()
     assert reached["body"] == 4
     assert "authorization" not in reached["headers"]
     assert "x-api-key" not in reached["headers"]
@@ -184,17 +184,20 @@ def test_the_guard_logs_who_it_was(edge: Edging) -> None:
 
 @pytest.mark.parametrize("host", ["anybody", "anybody1"])
 def test_nobody_says_who_they_are_where_nobody_is_asked(edge: Edging, host: str) -> None:
+    assert edge.guard
     for name in ("X-Pulumi-Tts-User", "x-pulumi-tts-user", "X-PULUMI-TTS-USER"):
-        edge.reached()
+        edge.arrived()
         with edge.client(f"{host}.localhost") as client:
             assert client.get("/work", headers={name: "anna", "Authorization": "Bearer mine"}).status_code == 200
-        (reached,) = edge.reached()
+        (reached,) = edge.arrived()
         assert not [seen for seen in reached["headers"] if seen.replace("_", "-") == "x-pulumi-tts-user"], name
         assert reached["headers"]["authorization"] == "Bearer mine", "an engine's own, where the edge asks for none"
     for name in ("X_Pulumi_Tts_User", "X-Pulumi_Tts-User", "x-pulumi-tts_user"):
         with edge.client(f"{host}.localhost") as client:
             assert client.get("/work", headers={name: "anna"}).status_code == 400, "not even looked at"
-    assert edge.reached() == []
+    assert edge.arrived() == []
+    time.sleep(1.2)  # the guard's log is written every second
+    assert {line["user"] for line in edge.guard.log() if line["pool"] == "anybody"} <= {None}, "nor in a log"
 
 
 def test_a_stream_and_a_websocket_are_asked_once_and_then_left_alone(edge: Edging) -> None:
@@ -223,7 +226,7 @@ def test_without_its_guard_the_edge_lets_nobody_in(tmp_path_factory: pytest.Temp
         for host, headers in (("voice1", bearer(KEY)), ("bare", bearer(KEY))):
             with edge.client(f"{host}.localhost") as client:
                 assert client.get("/work", headers=headers).status_code == 500
-        assert edge.reached() == []
+        assert edge.arrived() == []
 
 
 def test_users_and_keys_come_and_go_while_requests_are_answered(tmp_path_factory: pytest.TempPathFactory) -> None:

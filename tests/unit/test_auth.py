@@ -126,6 +126,23 @@ def test_bad_input_is_refused_where_it_stands_with_what_would_be_right(raw: obje
     assert "hunter2" not in str(problem), "an error message ends up in terminals and CI logs"
 
 
+PUBLIC: dict[str, Any] = {"bind": "0.0.0.0", "tls": {"self_signed": {}}}
+
+
+def test_a_public_address_without_a_login_has_to_be_said_twice() -> None:
+    everybody = stack(voice(), studio(auth="basic"), edge={**PUBLIC, "auth": {"users": [{"name": "a"}]}})
+    (problem,) = problems_of(everybody)
+    assert problem.path == "edge.bind"
+    assert "without a login, to voice. " in str(problem), "and not to studio"
+    assert "edge.unprotected: [login]" in str(problem)
+    load_stack(stack(voice(), edge={**PUBLIC, "unprotected": ["login"]}))
+    load_stack(stack(voice(), edge={**PUBLIC, "auth": {"users": [{"name": "a"}], "default": "basic"}}))
+    (problem,) = problems_of(
+        stack(voice(auth={"instance": "open"}), edge={**PUBLIC, "auth": {"jwt": JWT, "default": "jwt"}})
+    )
+    assert "to voice. " in str(problem), "one way in is enough"
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     raw = stack(voice(auth="jwt"), studio(limits={"concurrent": 0}), edge={"auth": {"users": [{"name": ""}]}})
     # What the edge lets in is not known before it is right.

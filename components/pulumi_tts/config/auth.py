@@ -160,7 +160,8 @@ class Auth(Strict):
     """Who may come in, and what they have to show."""
 
     default: LoginField = Login.open
-    """What pools ask for that do not say: `open`, `basic`, `api_keys` or `jwt`. Default: open."""
+    """What pools ask for that do not say: `open`, `basic`, `api_keys` or `jwt`. Default: open. Containers that join by
+    their labels are not asked here: they bring logins of their own."""
     users: Annotated[list[User], Field(max_length=MAX_USERS)] = []
     """Who comes in by `basic`. Default: nobody."""
     api_keys: Annotated[list[ApiKey], Field(max_length=MAX_KEYS)] = []

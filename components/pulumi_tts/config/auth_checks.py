@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from pulumi_tts.config.auth import ApiKey, Auth, Login, RouteAuth, User, key_weakness, password_weakness
-from pulumi_tts.config.edge import Edge
+from pulumi_tts.config.edge import Edge, Unprotected
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, did_you_mean, shown
+from pulumi_tts.config.tls_checks import is_public
 
 _REMEDY = {
     Login.basic: "Add a user: edge: {auth: {users: [{name: anna}]}}",
@@ -25,6 +26,7 @@ def auth_checks(edge: Edge, pools: Mapping[int, Pool], names: Sequence[str]) -> 
     yield from without_anybody(auth, "edge.auth.default", auth.default)
     for at, pool in pools.items():
         yield from _pool(f"pools[{at}].auth", auth, pool)
+    yield from _open_to_everybody(edge, pools)
     yield from _twice("edge.auth.users", auth.users)
     yield from _twice("edge.auth.api_keys", auth.api_keys)
     yield from _one_secret_for_two(auth.api_keys)
@@ -59,6 +61,25 @@ def _pool(path: str, auth: Auth, pool: Pool) -> Iterator[Problem]:
                 f"is for routes.{way}, which the pool does not have",
                 "Leave it out, or add the route",
             )
+
+
+def _open_to_everybody(edge: Edge, pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    """A public address by which pools are reached without a login, which has to be said twice."""
+    if not is_public(edge) or Unprotected.login in edge.unprotected:
+        return
+    opened = [
+        pool.name
+        for pool in pools.values()
+        if any(getattr(pool.routes, way) and (pool.login(way) or edge.auth.default) is Login.open for way in _WAYS)
+    ]
+    if opened:
+        yield Problem(
+            "edge.bind",
+            shown(edge.bound_to),
+            f"lets everybody come in, without a login, to {', '.join(opened)}",
+            "Say who may, for example edge: {auth: {default: api_keys, api_keys: [{name: app}]}}; or, where everybody "
+            f"may, say so with edge.unprotected: [{Unprotected.login.value}]",
+        )
 
 
 def _twice(path: str, named: Sequence[User | ApiKey]) -> Iterator[Problem]:

@@ -51,6 +51,8 @@ class Unprotected(StrEnum):
 
     tls = "tls"
     """Encryption: who is on the way reads and changes what is asked and answered, passwords too."""
+    login = "login"
+    """Logins: whoever finds the edge uses the cards."""
 
 
 class Edge(Front):
@@ -63,8 +65,8 @@ class Edge(Front):
     """The HTTP port; with tls it only sends on to HTTPS, and answers the ACME server. Default: 8080; with
     tls.letsencrypt 80."""
     unprotected: list[Annotated[Unprotected, Field(strict=False)]] = []
-    """What an edge whose `bind` is a public address may go without: `tls`. Default: nothing, and an edge that
-    lacks it is refused."""
+    """What an edge whose `bind` is a public address may go without: `tls`, and a `login` on each route. Default:
+    nothing, and an edge that lacks it is refused."""
     tls: TlsField = "off"
     """Certificates and HTTPS, or `off`. Default: off. A change of its kind, its ACME server or challenge, or of ports
     replaces the edge; all else is live."""

@@ -105,7 +105,6 @@ class EdgeAuthPlan:
     default: Login
     limits: LimitsPlan
     users: tuple[UserPlan, ...]
-    configured: frozenset[Login]
     checked_at: str | None
     """Where the guard answers whether keys and tokens are good; absent where there is no such guard."""
 
@@ -134,7 +133,6 @@ def plan_edge_auth(auth: Auth, limits: Limits | None, guard: str | None) -> Edge
         default=auth.default,
         limits=plan_limits(limits) or LimitsPlan(),
         users=tuple(UserPlan(user.name, user.password.secret if user.password else None) for user in auth.users),
-        configured=auth.configured,
         checked_at=checked_at(guard) if guard else None,
     )
 
