@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from pulumi_tts.config import ConfigError, load_stack
+from pulumi_tts.config.pem import covers
 from pulumi_tts.plan import StackPlan, plan_stack
+from pulumi_tts.plan.tls import leaf_names, ordered_names
 from pulumi_tts.render import envoy, traefik
 from pulumi_tts.render.fill import fill_job
 
@@ -122,6 +124,28 @@ pools = some.fixed_dictionaries(
         "headers": mostly(some.dictionaries(some.sampled_from(["X-A", "X B"]), some.text(max_size=5), max_size=2)),
     },
 )
+orders = some.fixed_dictionaries(
+    {"email": mostly(some.sampled_from(["a@b.c", "a"]))},
+    optional={
+        "challenge": mostly(some.sampled_from(["http", "dns", {"dns": {"provider": "route53"}}, {"dns": {}}])),
+        "wildcard": mostly(some.booleans()),
+        "staging": mostly(some.booleans()),
+        "server": mostly(some.sampled_from(["https://ca.internal/dir", "http://ca"])),
+        "lasts": mostly(some.sampled_from(["24h", "1s"])),
+    },
+)
+tls = some.sampled_from(["off", False, "on"]) | some.fixed_dictionaries(
+    {},
+    optional={
+        "self_signed": mostly(some.just({})),
+        "letsencrypt": mostly(orders),
+        "certificates": mostly(some.just([])),
+        "names": mostly(some.lists(mostly(some.sampled_from(["a.{domain}", "a{n}.b"])), max_size=2)),
+        "port": mostly(some.sampled_from([443, 8080, 0])),
+        "hsts": mostly(some.sampled_from(["30d", "off", "1"])),
+        "profile": mostly(some.sampled_from(["modern", "old"])),
+    },
+)
 stacks = some.fixed_dictionaries(
     {"pools": mostly(some.lists(mostly(pools), min_size=1, max_size=4))},
     optional={
@@ -139,7 +163,16 @@ stacks = some.fixed_dictionaries(
                 },
             )
         ),
-        "edge": mostly(some.fixed_dictionaries({}, optional={"port": mostly(some.integers(-1, 70_000))})),
+        "edge": mostly(
+            some.fixed_dictionaries(
+                {},
+                optional={
+                    "port": mostly(some.integers(-1, 70_000)),
+                    "bind": mostly(some.sampled_from(["0.0.0.0", "127.0.0.1", "::"])),
+                    "tls": mostly(tls),
+                },
+            )
+        ),
         "unknown": anything,
     },
 )
@@ -167,6 +200,12 @@ def is_complete(plan: StackPlan) -> None:
     assert len(set(ways)) == len(ways), "two routes for the same requests"
     http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))["http"]
     assert set(http["routers"]) == {route.name for route in plan.routes}
+    if plan.edge.tls:
+        everything = {route.host for route in plan.routes}
+        acme = plan.edge.tls.acme
+        names = ordered_names(plan.edge.tls, acme, plan.routes) if acme else [leaf_names(plan.edge.tls, plan.routes)]
+        assert all(any(covers(each, host) for each in names) for host in everything), "a name without a certificate"
+        assert max(map(len, names)) <= 100 or not acme, "more names than a certificate has"
     guarded = [pool for pool in plan.pools if pool.guard]
     assert [pool.guard for pool in guarded] == list(plan.guard.pools if plan.guard else ())
     if plan.guard:
