@@ -50,6 +50,14 @@ def api_keys(name: str, keys: Iterable[ApiKeyPlan], secrets: Secrets, parent: pu
 def _given(key: str | None, secrets: Secrets, weakness: Callable[[str], str | None]) -> pulumi.Output[str] | None:
     if key is None:
         return None
+    if key not in secrets:
+        raise ConfigError(
+            [
+                Problem(
+                    "secrets", repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}"
+                )
+            ]
+        )
 
     def strong(value: str) -> str:
         if why := weakness(value):
