@@ -18,6 +18,7 @@ from bootstrap.paths import CHECKOUT
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render.traefik_auth import login_file
 
 HOST = "voice.localhost"
 """What clients ask for."""
@@ -175,13 +176,10 @@ def _traefik(folder: Path, plan: StackPlan, routes: Sequence[Route]) -> Iterator
     files, port = folder / "files", free_port()
     files.mkdir()
     (files / "routes.yml").write_text(traefik.routes_file(routes, plan.edge))
-    # Its ports are those inside a container.
-    ours = {
-        f"--entryPoints.web.address=:{traefik.WEB_PORT}": f"--entryPoints.web.address=127.0.0.1:{port}",
-        traefik.ping_arguments()[-1]: f"--entryPoints.ping.address=127.0.0.1:{free_port()}",
-    }
-    arguments = [ours.get(argument, argument) for argument in traefik.static_arguments(plan.edge, str(files))]
-    with _running([str(_TRAEFIK), *arguments], port):
+    (files / "front.yml").write_text(traefik.front_file(plan.edge))
+    (files / "login.yml").write_text(login_file(routes, plan.edge.auth, {}))
+    layout = traefik.Layout(address="127.0.0.1", web=port, ping=free_port())
+    with _running([str(_TRAEFIK), *traefik.static_arguments(plan.edge, str(files), layout)], port):
         yield port
 
 

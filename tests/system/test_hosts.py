@@ -341,7 +341,9 @@ def test_a_host_that_is_gone_for_good_is_given_up(changed: Fleet, there: Another
         there.start()
     changed.config["hosts"].append({"name": "there", "docker": there.endpoint, "address": there.address})
     said = failure(changed)
-    assert re.search(r"hosts\[1\]: .there. has containers of this stack that it knows nothing of \(.*tts-fleet-voice-5", said)
+    assert re.search(
+        r"hosts\[1\]: .there. has containers of this stack that it knows nothing of \(.*tts-fleet-voice-5", said
+    )
     assert "'tts-fleet-voice-5' runs on 'here', and another container of that name is left on the host 'there'" in said
     (remove, *_) = re.findall(r"docker --host \S+ rm --force \$\(.+?\)", said)
     subprocess.run(remove, shell=True, check=True)

@@ -8,9 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from pulumi_tts.config import ConfigError, load_stack
+from pulumi_tts.config.pem import covers
 from pulumi_tts.plan import StackPlan, plan_stack
+from pulumi_tts.plan.edge import unchecked
+from pulumi_tts.plan.tls import leaf_names, ordered_names
 from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render.envoy_auth import auth_file
 from pulumi_tts.render.fill import fill_job
+from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_front import PATHS
 
 anything = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=12),
@@ -91,6 +97,55 @@ weights = some.fixed_dictionaries(
         "links": mostly(some.lists(mostly(links), max_size=2)),
     },
 )
+logins = some.sampled_from(["open", "basic", "api_keys", "jwt", "oidc"])
+rates = some.fixed_dictionaries(
+    {"average": mostly(some.integers(0, 9))},
+    optional={"period": mostly(some.sampled_from(["1s", "1m", "0s"])), "burst": mostly(some.integers(0, 9))},
+)
+usage = some.fixed_dictionaries({}, optional={"rate": mostly(rates), "concurrent": mostly(some.integers(0, 9))})
+secrets = some.sampled_from([{"secret": "aKey"}, {"secret": "bKey"}, "hunter2", {"secret": "a key"}])
+auths = some.fixed_dictionaries(
+    {},
+    optional={
+        "default": mostly(logins),
+        "users": mostly(
+            some.lists(
+                mostly(some.fixed_dictionaries({"name": mostly(labels)}, optional={"password": mostly(secrets)})),
+                max_size=2,
+            )
+        ),
+        "api_keys": mostly(
+            some.lists(
+                mostly(
+                    some.fixed_dictionaries(
+                        {"name": mostly(labels)},
+                        optional={"key": mostly(secrets), "pools": mostly(some.lists(mostly(labels), max_size=2))},
+                    )
+                ),
+                max_size=2,
+            )
+        ),
+        "jwt": mostly(
+            some.fixed_dictionaries(
+                {"issuer": mostly(labels), "audiences": mostly(some.lists(mostly(labels), max_size=2))},
+                optional={
+                    "jwks": mostly(
+                        some.fixed_dictionaries(
+                            {},
+                            optional={
+                                "url": mostly(
+                                    some.sampled_from(["https://a.b/c", "http://a.b", "http://a", "https://["])
+                                ),
+                                "keys": mostly(some.lists(mostly(some.just({"kty": "RSA"})), max_size=1)),
+                            },
+                        )
+                    ),
+                    "claims": mostly(some.dictionaries(some.sampled_from(["a", "a.b", "a b"]), mostly(labels))),
+                },
+            )
+        ),
+    },
+)
 limits = some.fixed_dictionaries(
     {},
     optional={
@@ -120,6 +175,32 @@ pools = some.fixed_dictionaries(
             some.dictionaries(some.sampled_from(["A", "B_1", "1"]), some.text(max_size=5), max_size=2)
         ),
         "headers": mostly(some.dictionaries(some.sampled_from(["X-A", "X B"]), some.text(max_size=5), max_size=2)),
+        "auth": mostly(
+            logins | some.dictionaries(some.sampled_from(["pool", "instance", "path"]), mostly(logins), max_size=2)
+        ),
+        "limits": mostly(some.just("none") | usage),
+    },
+)
+orders = some.fixed_dictionaries(
+    {"email": mostly(some.sampled_from(["a@b.c", "a"]))},
+    optional={
+        "challenge": mostly(some.sampled_from(["http", "dns", {"dns": {"provider": "route53"}}, {"dns": {}}])),
+        "wildcard": mostly(some.booleans()),
+        "staging": mostly(some.booleans()),
+        "server": mostly(some.sampled_from(["https://ca.internal/dir", "http://ca"])),
+        "lasts": mostly(some.sampled_from(["24h", "1s"])),
+    },
+)
+tls = some.sampled_from(["off", False, "on"]) | some.fixed_dictionaries(
+    {},
+    optional={
+        "self_signed": mostly(some.just({})),
+        "letsencrypt": mostly(orders),
+        "certificates": mostly(some.just([])),
+        "names": mostly(some.lists(mostly(some.sampled_from(["a.{domain}", "a{n}.b"])), max_size=2)),
+        "port": mostly(some.sampled_from([443, 8080, 0])),
+        "hsts": mostly(some.sampled_from(["30d", "off", "1"])),
+        "profile": mostly(some.sampled_from(["modern", "old"])),
     },
 )
 stacks = some.fixed_dictionaries(
@@ -139,7 +220,19 @@ stacks = some.fixed_dictionaries(
                 },
             )
         ),
-        "edge": mostly(some.fixed_dictionaries({}, optional={"port": mostly(some.integers(-1, 70_000))})),
+        "edge": mostly(
+            some.fixed_dictionaries(
+                {},
+                optional={
+                    "port": mostly(some.integers(-1, 70_000)),
+                    "bind": mostly(some.sampled_from(["0.0.0.0", "127.0.0.1", "::"])),
+                    "tls": mostly(tls),
+                    "auth": mostly(auths),
+                    "limits": mostly(usage),
+                    "unprotected": mostly(some.sampled_from([["tls"], ["login"], ["tls", "login"]])),
+                },
+            )
+        ),
         "unknown": anything,
     },
 )
@@ -167,6 +260,19 @@ def is_complete(plan: StackPlan) -> None:
     assert len(set(ways)) == len(ways), "two routes for the same requests"
     http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))["http"]
     assert set(http["routers"]) == {route.name for route in plan.routes}
+    hashes = {user.name: "$2b$" for user in plan.edge.auth.users}
+    login = yaml.safe_load(login_file(plan.routes, plan.edge.auth, hashes))["http"]
+    known = {PATHS, *http.get("middlewares", ()), *login["middlewares"]}
+    assert all(set(router["middlewares"]) <= known for router in http["routers"].values()), "nobody could come in"
+    assert not any(unchecked(route, plan.edge.auth) for route in plan.routes)
+    if plan.guard and plan.guard.auth:
+        assert auth_file(plan.guard.auth, {key.name: key.name for key in plan.guard.auth.keys})
+    if plan.edge.tls:
+        everything = {route.host for route in plan.routes}
+        acme = plan.edge.tls.acme
+        names = ordered_names(plan.edge.tls, acme, plan.routes) if acme else [leaf_names(plan.edge.tls, plan.routes)]
+        assert all(any(covers(each, host) for each in names) for host in everything), "a name without a certificate"
+        assert max(map(len, names)) <= 100 or not acme, "more names than a certificate has"
     guarded = [pool for pool in plan.pools if pool.guard]
     assert [pool.guard for pool in guarded] == list(plan.guard.pools if plan.guard else ())
     if plan.guard:

@@ -6,10 +6,12 @@ from itertools import combinations
 
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import is_host_name
+from pulumi_tts.config.front_checks import front_checks, version_checks
 from pulumi_tts.config.guard_checks import guard_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 from pulumi_tts.config.profile import Profile
+from pulumi_tts.config.tls_checks import tls_checks
 from pulumi_tts.config.weights import Weights
 
 RESERVED_NAMES = ("dashboard", "edge", "guard", "keeper", "network", "socket-proxy")
@@ -34,10 +36,13 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _weights(pools)
     yield from guard_checks(pools)
     yield from _outputs_limits(pools)
+    yield from front_checks(edge, edge.headers, pools)
+    yield from version_checks()
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
     yield from _ports(edge)
+    yield from tls_checks(edge, [(way.written_at, way.host) for way in ways])
 
 
 def _names(pools: Mapping[int, Pool]) -> Iterator[Problem]:
@@ -240,7 +245,7 @@ def is_under(path: str, prefix: str) -> bool:
 
 
 def _ports(edge: Edge) -> Iterator[Problem]:
-    if edge.dashboard.enabled and edge.dashboard.port == edge.port:
+    if edge.dashboard.enabled and edge.dashboard.port == edge.http_port:
         yield Problem(
             "edge.dashboard.port",
             shown(edge.dashboard.port),

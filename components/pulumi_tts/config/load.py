@@ -8,9 +8,11 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from pulumi_tts.config.auth import AUTH_TAGS, ApiKey, Auth, Jwks, Jwt, RouteAuth, User
+from pulumi_tts.config.auth_checks import auth_checks
 from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
-from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
+from pulumi_tts.config.edge import Dashboard, Discovery, Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
@@ -19,12 +21,25 @@ from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
+from pulumi_tts.config.limits import LIMITS_TAGS, Limits, Rate
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.tls import (
+    CHALLENGE_TAGS,
+    SETTING_TAGS,
+    TLS_TAGS,
+    Dns,
+    DnsChallenge,
+    GivenCertificate,
+    LetsEncrypt,
+    SelfSigned,
+    Tls,
+)
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -47,9 +62,13 @@ _EXPECTED = {
 }
 _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "dashboard", "password"): "dashboardPassword",
+    ("edge", "auth", "users", "password"): "annaPassword",
+    ("edge", "auth", "api_keys", "key"): "appKey",
     ("hub", "token"): "hubToken",
+    ("edge", "tls", "certificates", "key"): "edgeKey",
 }
-_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
+_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
+_TAGS = (*AUTH_TAGS, *ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *LIMITS_TAGS, *TLS_TAGS, *CHALLENGE_TAGS, *SETTING_TAGS)
 
 
 def load_stack(raw: object) -> Stack:
@@ -66,6 +85,7 @@ def load_stack(raw: object) -> Stack:
     domain, pools, edge = _right_parts(stack, raw)
     problems += cross_checks(domain, pools, edge)
     problems += canary_checks(pools)
+    problems += _auth_checks(stack, raw, pools)
     problems += care_checks(pools, _right_zone(stack, raw))
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)
@@ -115,6 +135,18 @@ def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool]
     return domain, right_pools, edge
 
 
+def _auth_checks(stack: Stack | None, raw: object, pools: Mapping[int, Pool]) -> list[Problem]:
+    """Nothing of an edge that is not right: what it lets in is not known then."""
+    if stack:
+        return list(auth_checks(stack.edge, pools, [pool.name for pool in stack.pools]))
+    written = raw if isinstance(raw, Mapping) else {}
+    edge = _right(Edge, written.get("edge", {}))
+    named = written.get("pools")
+    items = named if isinstance(named, list) else []
+    names = [item["name"] for item in items if isinstance(item, Mapping) and isinstance(item.get("name"), str)]
+    return list(auth_checks(edge, pools, names)) if edge else []
+
+
 def _right_zone(stack: Stack | None, raw: object) -> str:
     if stack:
         return stack.keeper.zone
@@ -146,7 +178,7 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if part not in (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS))
+    location = tuple(part for part in details["loc"] if part not in _TAGS)
     value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
     return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
 
@@ -154,8 +186,9 @@ def problem_of(details: ErrorDetails, below: str = "") -> Problem:
 def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, str]:
     kind = details["type"]
     context = details.get("ctx", {})
-    if kind == "model_type" and location in _SECRET_FIELDS:
-        return _in_the_clear(_SECRET_FIELDS[location])
+    named = tuple(part for part in location if isinstance(part, str))
+    if kind == "model_type" and named in _SECRET_FIELDS:
+        return _in_the_clear(_SECRET_FIELDS[named])
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -173,7 +206,8 @@ def _in_the_clear(key: str) -> tuple[str, str]:
 
 def _shown_unless_secret(location: Location, value: object) -> str:
     """The value for a message; what may be a secret stays out of terminals and CI logs."""
-    return "(hidden)" if _SECRET_WORDS.search(yaml_path(location[-2:])) else shown(value)
+    secret = _SECRET_WORDS.search(yaml_path(location[-2:])) or (isinstance(value, str) and "PRIVATE KEY" in value)
+    return "(hidden)" if secret else shown(value)
 
 
 def yaml_path(location: Location, below: str = "") -> str:
@@ -200,6 +234,15 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dashboard": Dashboard,
     "discovery": Discovery,
     "password": SecretReference,
+    "auth": Auth,
+    "pools.auth": RouteAuth,
+    "users": User,
+    "api_keys": ApiKey,
+    "api_keys.key": SecretReference,
+    "jwt": Jwt,
+    "jwks": Jwks,
+    "limits": Limits,
+    "rate": Rate,
     "hosts": Host,
     "gpus": Gpu,
     "outputs_limit": OutputsLimit,
@@ -214,11 +257,22 @@ _MODELS: dict[str, type[BaseModel]] = {
     "keeper": Keeper,
     "restart": Restart,
     "heal": Heal,
+    "tls": Tls,
+    "self_signed": SelfSigned,
+    "tls.certificates": GivenCertificate,
+    "certificates.key": SecretReference,
+    "letsencrypt": LetsEncrypt,
+    "challenge": DnsChallenge,
+    "dns": Dns,
+    "credentials": SecretReference,
 }
 
 
 def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
     keys = [part for part in location if isinstance(part, str)]
-    model = _MODELS.get(".".join(keys[-2:])) or _MODELS[keys[-1]] if keys else Stack
-    return list(model.model_fields)
+    if not keys:
+        return list(Stack.model_fields)
+    # Below credentials stand names of a user's own.
+    places = (".".join(keys[-2:]), keys[-1], *keys[-2:-1])
+    return list(next(_MODELS[place] for place in places if place in _MODELS).model_fields)

@@ -56,6 +56,12 @@ class SpeechStack(pulumi.ComponentResource):
     discovery: pulumi.Output[dict[str, Any]]
     """What containers of others need to be admitted: the `network` that they join, and their `labels`; empty where
     they are not looked for."""
+    logins: pulumi.Output[dict[str, Any]]
+    """What there is to come in with: the passwords of `users` and the `api_keys`, each by its name; secrets."""
+
+    tls: pulumi.Output[dict[str, Any]]
+    """The certificate of who signs the edge's, `ca`, in PEM form, for people to trust; empty where it is not a
+    `self_signed` one."""
 
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         secrets = args.get("secrets", {})
@@ -70,7 +76,7 @@ class SpeechStack(pulumi.ComponentResource):
         if others or before is not None:
             # Also when the last other host has gone: it may come back.
             remember(plan, before or {}, here.provider, self)
-        guard = self._guard(plan, here, others)
+        guard = self._guard(plan, here, others, secrets)
         edge = self._edge(plan, here, guard, secrets)
         weights = self._weights(plan, here, others, secrets)
         pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights) for pool in plan.pools]
@@ -94,12 +100,19 @@ class SpeechStack(pulumi.ComponentResource):
         self.discovery = pulumi.Output.from_input(
             {"network": edge.admitted_network, "labels": admission(name)} if plan.edge.discovery else {}
         )
+        self.logins = pulumi.Output.from_input(
+            {"users": edge.users, "api_keys": guard.api_keys if guard else {}}  # each a secret by itself
+        )
+        authority = plan.edge.tls is not None and plan.edge.tls.self_signed
+        self.tls = pulumi.Output.from_input({"ca": edge.ca} if authority else {})
         self.register_outputs(
             {
                 "edge_url": self.edge_url,
                 "pools": self.pools,
                 "dashboard": self.dashboard,
                 "discovery": self.discovery,
+                "logins": self.logins,
+                "tls": self.tls,
             }
         )
 
@@ -123,18 +136,25 @@ class SpeechStack(pulumi.ComponentResource):
     ) -> pulumi.Output[str]:
         return made_network(name, plan.name, pulumi.ResourceOptions(parent=self, provider=host), internal=internal)
 
-    def _guard(self, plan: StackPlan, here: "_EdgeHost", others: Mapping[str, Elsewhere]) -> EnvoyGuard | None:
+    def _guard(
+        self,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        others: Mapping[str, Elsewhere],
+        secrets: Mapping[str, pulumi.Input[str]],
+    ) -> EnvoyGuard | None:
         if not plan.guard:
             return None
         args: EnvoyGuardArgs = {
             "plan": plan.guard,
             "network": here.network,
+            "secrets": dict(secrets),
             "elsewhere": others,
             "stack": plan.name,
             "docker": here.at.url,
             "certificates": here.at.certificates,
         }
-        if others:
+        if others or (plan.guard.auth and plan.guard.auth.fetches):
             # The pools' own network is internal, and Docker gives such a network no route to other machines.
             args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
         return EnvoyGuard(plan.guard.name, args, here.options)
@@ -145,6 +165,7 @@ class SpeechStack(pulumi.ComponentResource):
         args: TraefikEdgeArgs = {
             "plan": plan.edge,
             "routes": list(plan.routes),
+            "secrets": dict(secrets),
             "network": here.network,
             "stack": plan.name,
             "docker": here.at.url,
@@ -152,6 +173,8 @@ class SpeechStack(pulumi.ComponentResource):
         }
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             args["password"] = secrets[plan.edge.dashboard.password_key]
+        if plan.edge.tls:
+            args["secrets"] = {key: secrets[key] for key in plan.edge.tls.secret_keys}
         if guard:
             args["after"] = guard
         return TraefikEdge(plan.edge.name, args, here.options)
@@ -283,8 +306,8 @@ def _refuse_missing(config: Stack, secrets: Mapping[str, pulumi.Input[str]]) -> 
 def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:
     """How clients reach a pool; without a shared route, its URL is its first instance's."""
     return {
-        "url": next(route.url(plan.edge.port) for route in pool.routes),
-        "instances": [route.url(plan.edge.port) for route in pool.instance_routes],
+        "url": next(plan.edge.url_of(route) for route in pool.routes),
+        "instances": [plan.edge.url_of(route) for route in pool.instance_routes],
         "engine": pool.engine,
         "hosts": [instance.host for instance in pool.instances],
     }

@@ -7,6 +7,8 @@ from pulumi_tts.config.guard import Balance, Canary, Deadlines, Guard, GuardHeal
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Kind
+from pulumi_tts.plan.auth import WITHOUT_USER, GuardAuthPlan
+from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.images import Image, envoy_image
 from pulumi_tts.plan.keeper import CarePlan, KeeperPlan, plan_care
 from pulumi_tts.plan.routes import Route
@@ -111,6 +113,8 @@ class PoolGuardPlan:
     instances: tuple[GuardedInstance, ...]
     cookie: str | None
     """The cookie that keeps a session on its instance; absent for an API."""
+    secure: bool
+    """Whether browsers send it over HTTPS alone."""
     slots: int | None
     """Requests an instance works on at once; absent where they are not counted."""
     queue: int | None
@@ -137,6 +141,10 @@ class GuardPlan:
     pools: tuple[PoolGuardPlan, ...]
     memory: int
     drain: int
+    front: FrontPlan
+    """What the edge does with a request before it comes here."""
+    auth: GuardAuthPlan | None = None
+    """What it tells the edge about keys, tokens and limits; absent where it is not asked."""
 
     @property
     def url(self) -> str:
@@ -145,9 +153,16 @@ class GuardPlan:
 
 
 def plan_guard(
-    guard: Guard, keeper: KeeperPlan, name: str, pools: Sequence[PoolGuardPlan], local_images: bool
+    guard: Guard,
+    keeper: KeeperPlan,
+    name: str,
+    pools: Sequence[PoolGuardPlan],
+    *,
+    front: FrontPlan,
+    local_images: bool,
+    auth: GuardAuthPlan | None = None,
 ) -> GuardPlan:
-    """What follows from the guard's config; ``name`` is its container's."""
+    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does."""
     plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
@@ -155,6 +170,8 @@ def plan_guard(
         pools=(),
         memory=guard.memory,
         drain=guard.drain,
+        auth=auth,
+        front=front,
     )
     return guarding(plan, pools)
 
@@ -180,10 +197,13 @@ def guarding(guard: GuardPlan, pools: Sequence[PoolGuardPlan]) -> GuardPlan:
     return replace(guard, pools=tuple(pools))
 
 
-def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedInstance]) -> PoolGuardPlan | None:
+def plan_pool_guard(
+    pool: Pool, resource_name: str, instances: Sequence[GuardedInstance], *, https: bool = False
+) -> PoolGuardPlan | None:
     """What the guard does for a pool; absent where its config says `none`.
 
-    ``resource_name`` tells its cookie from that of a pool of the same name in another stack.
+    ``resource_name`` tells its cookie from that of a pool of the same name in another stack; ``https`` says that
+    browsers come by HTTPS alone.
     """
     guard, profile = pool.guard, pool.profile
     if not isinstance(guard, PoolGuard):
@@ -193,6 +213,7 @@ def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedI
         name=pool.name,
         instances=tuple(instances),
         cookie=f"{resource_name}-session" if profile.kind is Kind.ui else None,
+        secure=https,
         slots=slots,
         queue=_queue(guard, slots, len(instances)),
         balance=guard.balance,
@@ -209,7 +230,9 @@ def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedI
 
 def by_way_of(guard: GuardPlan, pool: str, route: Route) -> Route:
     """A pool's shared route, to the guard in the place of its instances."""
-    headers = ((POOL_HEADER, pool), *route.request_headers)
+    # The guard logs who it was, and takes that away itself.
+    others = (header for header in route.request_headers if header != WITHOUT_USER)
+    headers = ((POOL_HEADER, pool), *others)
     return replace(route, upstreams=(guard.url,), health=None, request_headers=headers)
 
 

@@ -3,23 +3,27 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pulumi_tts.config.auth import Login
 from pulumi_tts.config.checks import filled
+from pulumi_tts.config.front import Encoded
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Kind, Profile
 from pulumi_tts.config.route import RouteHealth, WrittenRoute
+from pulumi_tts.plan.auth import WITHOUT_USER, LimitsPlan, plan_limits
 
 __all__ = [
     "HealthCheck",
     "Kind",
     "Route",
     "conflicts",
-    "http_url",
     "instance_routes",
     "route_from",
     "shared_routes",
+    "web_url",
 ]
 
 HTTP_PORT = 80
+HTTPS_PORT = 443
 CLIENTS_ID = ("X-Request-Id", "")
 """Takes a client's own id of its request away: it would get into logs and file names."""
 
@@ -55,15 +59,23 @@ class Route:
     """Headers added to every answer."""
     request_headers: tuple[tuple[str, str], ...] = ()
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
+    pool: str = ""
+    """The pool, which API keys may be limited to."""
+    login: Login | None = None
+    """What it asks for; absent for the edge's default."""
+    limits: LimitsPlan | None = None
+    """How much one user may ask for; absent for the edge's."""
+    encoded: tuple[Encoded, ...] = ()
+    """Characters that its paths may hold percent-encoded."""
 
     @property
     def sticky(self) -> bool:
         """Whether a session must stay on its upstream."""
         return self.kind is Kind.ui and len(self.upstreams) > 1
 
-    def url(self, port: int) -> str:
-        """Where a client finds this route, given the edge's port."""
-        return http_url(self.host, port) + self.prefix.rstrip("/")
+    def url(self, port: int, *, https: bool = False) -> str:
+        """Where a client finds this route, given the edge's port, and whether that is the HTTPS one."""
+        return web_url(self.host, port, https=https) + self.prefix.rstrip("/")
 
 
 def conflicts(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
@@ -81,9 +93,10 @@ def conflicts(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
         seen[route.name] = seen[route.host, route.prefix] = route
 
 
-def http_url(host: str, port: int) -> str:
-    """A URL without the port that HTTP implies."""
-    return f"http://{host}" if port == HTTP_PORT else f"http://{host}:{port}"
+def web_url(host: str, port: int, *, https: bool = False) -> str:
+    """A URL without the port that its scheme implies."""
+    scheme, implied = ("https", HTTPS_PORT) if https else ("http", HTTP_PORT)
+    return f"{scheme}://{host}" if port == implied else f"{scheme}://{host}:{port}"
 
 
 def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[str, ...]) -> Iterator[Route]:
@@ -105,7 +118,11 @@ def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[st
             kind=profile.kind,
             health=HealthCheck(health.path, health.interval, health.timeout) if len(upstreams) > 1 else None,
             headers=_headers(pool, profile),
-            request_headers=(CLIENTS_ID,),
+            request_headers=(CLIENTS_ID, WITHOUT_USER),
+            pool=pool.name,
+            login=pool.login(way),
+            limits=plan_limits(pool.limits),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -124,7 +141,11 @@ def instance_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[
             kind=profile.kind,
             health=None,
             headers=_headers(pool, profile),
-            request_headers=(CLIENTS_ID,),
+            request_headers=(CLIENTS_ID, WITHOUT_USER),
+            pool=pool.name,
+            login=pool.login("instance"),
+            limits=plan_limits(pool.limits),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -149,6 +170,10 @@ def route_from(written: WrittenRoute) -> Route:
         health=_check(written.health) if written.health and several else None,
         headers=tuple(sorted(written.headers.items())),
         request_headers=tuple(sorted(written.request_headers.items())),
+        pool=written.pool or written.service or written.name,
+        login=written.auth,
+        limits=plan_limits(written.limits),
+        encoded=tuple(written.encoded),
     )
 
 

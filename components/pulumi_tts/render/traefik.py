@@ -3,20 +3,20 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
+from itertools import chain
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares
+from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
+from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
+from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
 
 # Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
 COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
-
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,12 @@ class Layout:
     address: str = ""
     """Of the ports that are published; every address of its container by default."""
     web: int = 8080
+    websecure: int = 8443
     dashboard: int = 8081
     ping: int = 8082
     """On the container's own loopback."""
+    acme: str = ACME_FOLDER
+    """Where the ACME account and its certificates are kept."""
 
 
 IN_CONTAINER = Layout()
@@ -38,6 +41,9 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
     """Traefik's command line: everything that cannot change while it runs; it watches ``directory`` for the rest."""
     return (
         *web_arguments(edge.drain, layout),
+        *_https_arguments(edge, directory, layout),
+        *chain.from_iterable(front_arguments(edge.front, name) for name in entry_points(edge)),
+        *(_everybodys_middlewares(name, edge) for name in entry_points(edge)),
         *_dashboard_arguments(edge.dashboard, layout),
         *ping_arguments(layout),
         f"--providers.file.directory={directory}",
@@ -53,14 +59,37 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
 def web_arguments(drain: int, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     """How requests come in and go out; a Traefik that stops lets them finish for ``drain`` seconds."""
     return (
-        f"--entryPoints.web.address={layout.address}:{layout.web}",
-        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
-        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
-        f"--entryPoints.web.transport.lifeCycle.graceTimeOut={drain}s",
+        *_entry_point("web", f"{layout.address}:{layout.web}", drain),
         # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
         "--serversTransport.forwardingTimeouts.dialTimeout=2s",
+    )
+
+
+def entry_points(edge: EdgePlan) -> tuple[str, ...]:
+    """Those that clients reach."""
+    own_port = edge.dashboard is not None and edge.dashboard.own_port
+    return ("web", *([HTTPS] if edge.tls else []), *(["dashboard"] if own_port else []))
+
+
+def _everybodys_middlewares(name: str, edge: EdgePlan) -> str:
+    passed = [EVERYBODY, *([HSTS] if edge.tls and name != HTTP else [])]
+    return f"--entryPoints.{name}.http.middlewares={','.join(f'{each}@file' for each in passed)}"
+
+
+def _entry_point(name: str, address: str, drain: int) -> tuple[str, ...]:
+    return (
+        f"--entryPoints.{name}.address={address}",
+        f"--entryPoints.{name}.transport.lifeCycle.graceTimeOut={drain}s",
+    )
+
+
+def _https_arguments(edge: EdgePlan, directory: str, layout: Layout) -> tuple[str, ...]:
+    if not edge.tls:
+        return ()
+    own_port = edge.dashboard is not None and edge.dashboard.own_port
+    return (
+        *_entry_point(HTTPS, f"{layout.address}:{layout.websecure}", edge.drain),
+        *tls_arguments(edge.tls, [HTTPS, *(["dashboard"] if own_port else [])], directory, layout.acme),
     )
 
 
@@ -89,15 +118,20 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     middlewares = _edge_middlewares(edge)
     for route in routes:
         middlewares |= _route_middlewares(route)
-    routers = {route.name: _router(route, middlewares) for route in routes}
+    routers = {route.name: _router(route, middlewares, edge) for route in routes}
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
-        "services": {route.service: _service(route, edge.name) for route in routes},
+        "services": {route.service: _service(route, edge) for route in routes},
         "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
     }
     # Traefik refuses a section that is there and empty.
-    return _yaml({"http": {name: section for name, section in sections.items() if section}})
+    return yaml_text({"http": {name: section for name, section in sections.items() if section}})
+
+
+def front_file(edge: EdgePlan) -> str:
+    """The file of what every request and every answer passes."""
+    return yaml_text(front_tree(edge.front, dict(edge.headers), entry_points(edge)))
 
 
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
@@ -106,9 +140,9 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     login = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
     router = {
         "rule": f"Host(`{dashboard.host}`)",
-        "entryPoints": ["dashboard" if dashboard.own_port else "web"],
+        "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
         "service": "api@internal",
-        "middlewares": ["dashboard-login"],
+        "middlewares": [PATHS, NO_USER, "dashboard-login"],
     }
     http: Tree = {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}
     if dashboard.keeper:
@@ -116,11 +150,11 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
             **router,
             "rule": _under(dashboard.host, KEEPER_PATH),
             "service": "keeper",
-            "middlewares": ["dashboard-login", "keeper-slash", "keeper-strip"],
+            "middlewares": [PATHS, NO_USER, "dashboard-login", "keeper-slash", "keeper-strip"],
         }
         http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
         http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}
-    return _yaml({"http": http})
+    return yaml_text({"http": http})
 
 
 # The edge's own have an underscore in their names, which no route's name can have.
@@ -135,6 +169,8 @@ def _edge_middlewares(edge: EdgePlan) -> Tree:
 
 def _route_middlewares(route: Route) -> Tree:
     own: Tree = {}
+    if route.encoded:
+        own[f"{route.name}-paths"] = refusing_encoded(route.encoded)
     if route.headers:
         own[f"{route.name}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
     if route.strip and route.kind is Kind.ui:
@@ -152,8 +188,8 @@ def _route_middlewares(route: Route) -> Tree:
     return own
 
 
-def _router(route: Route, middlewares: Tree) -> Tree:
-    chain = [
+def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
+    wanted = [
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
         f"{route.name}-headers",
@@ -162,12 +198,16 @@ def _router(route: Route, middlewares: Tree) -> Tree:
         f"{route.name}-request",
         f"{route.name}-retry",
     ]
-    used = [name for name in chain if name in middlewares]
+    used = [name for name in wanted if name in middlewares]
     return {
         "rule": _rule(route),
-        "entryPoints": ["web"],
+        "entryPoints": [entry_point(https=edge.tls is not None)],
         "service": route.service,
-        **({"middlewares": used} if used else {}),
+        "middlewares": [
+            f"{route.name}-paths" if route.encoded else PATHS,
+            *first_middlewares(route, edge.auth),
+            *used,
+        ],
     }
 
 
@@ -196,7 +236,7 @@ def _without(prefix: str) -> Tree:
     return {"stripPrefix": {"prefixes": [prefix]}}
 
 
-def _service(route: Route, edge: str) -> Tree:
+def _service(route: Route, edge: EdgePlan) -> Tree:
     balancer: Tree = {
         "servers": [{"url": upstream} for upstream in route.upstreams],
         "passHostHeader": True,
@@ -211,10 +251,8 @@ def _service(route: Route, edge: str) -> Tree:
         }
     if route.sticky:
         # Cookies know no ports: with the edge's name in theirs, two stacks on one host name do not meet.
-        cookie = {"name": f"{edge}-{route.service}", "httpOnly": True, "sameSite": "lax"}
+        cookie = {"name": f"{edge.name}-{route.service}", "httpOnly": True, "sameSite": "lax"}
+        if edge.tls:
+            cookie["secure"] = True
         balancer["sticky"] = {"cookie": cookie}
     return {"loadBalancer": balancer}
-
-
-def _yaml(tree: Tree) -> str:
-    return yaml.dump(tree, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=1000)
