@@ -81,6 +81,13 @@ def test_http_3_is_not_offered(edge: Edging) -> None:
         assert "alt-svc" not in client.get("/echo").headers
 
 
+def test_no_session_can_be_read_later_with_a_key_that_was_kept(edge: Edging) -> None:
+    context = ssl.create_default_context(cadata=edge.ca)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    session = handshake(edge, context).session
+    assert session is None or not session.has_ticket
+
+
 def test_http_2_is_spoken(edge: Edging) -> None:
     context = ssl.create_default_context(cadata=edge.ca)
     context.set_alpn_protocols(["h2", "http/1.1"])
