@@ -15,7 +15,7 @@ from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.guard_checks import canary_checks
-from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.host import MPS_TAGS, Gpu, Host, Mps
 from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
@@ -146,7 +146,8 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if part not in (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS))
+    tags = (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *MPS_TAGS)
+    location = tuple(part for part in details["loc"] if part not in tags)
     value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
     return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
 
@@ -202,6 +203,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "password": SecretReference,
     "hosts": Host,
     "gpus": Gpu,
+    "mps": Mps,
     "outputs_limit": OutputsLimit,
     "pins": Pin,
     "guard": Guard,
