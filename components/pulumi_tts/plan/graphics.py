@@ -6,8 +6,10 @@ from dataclasses import dataclass
 MPS_PIPES = "/run/mps"
 """Where an MPS daemon and its clients meet, in the containers of both."""
 MPS_SINCE = '"$CUDA_MPS_PIPE_DIRECTORY"/since'
-"""A file there, as a shell finds it: since when the daemon answers, in hundredths of a second after the host's start, as
-/proc/PID/stat counts."""
+"""A file there, as a shell finds it: since when the daemon answers, in hundredths of a second after the host's start.
+
+/proc/PID/stat counts like that, too.
+"""
 
 _SETTINGS = {
     # CUDA would call the fastest card 0; this is the order in which Docker and nvidia-smi count.
