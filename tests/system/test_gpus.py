@@ -72,6 +72,8 @@ def gpus(runtime: StandIn, engine: Engine, tmp_path_factory: pytest.TempPathFact
     with another_docker(runtime.programs) as there:
         copy_image(edge_on_this_machine(local), there, versions.images().traefik)
         copy_image(base_image(local), there)
+        # What an MPS daemon's image starts from.
+        copy_image(base_image(local), there, base_image(local=False))
         deployment = Deployment("gputest", gpu_config(there, base_image(local)), tmp_path_factory.mktemp("g"), engine)
         deployment.docker = docker.DockerClient(base_url=there)
         with deployment.in_place():

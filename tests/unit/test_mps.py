@@ -271,12 +271,17 @@ def told(programs: Path, tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{programs}:{os.environ['PATH']}"} | {name: str(path) for name, path in there.items()}
 
 
+def start(told: dict[str, str]) -> list[str]:
+    """The container's command, which leaves this machine's shared memory alone."""
+    return [part.replace(mps.SHARED_MEMORY, told["CUDA_MPS_LOG_DIRECTORY"]) for part in mps.command()]
+
+
 @pytest.fixture
 def daemon(told: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """The container's command, started where an earlier daemon left something."""
     for left in ("since", "control"):
         Path(told["CUDA_MPS_PIPE_DIRECTORY"], left).write_text("0\n")
-    running = subprocess.Popen(mps.command(), env=told, start_new_session=True)
+    running = subprocess.Popen(start(told), env=told, start_new_session=True)
     yield running
     if running.poll() is None:
         os.killpg(running.pid, signal.SIGKILL)
@@ -316,7 +321,7 @@ def test_a_daemon_says_since_when_it_answers_and_ends_when_it_is_told(
 def test_a_daemon_that_ends_by_itself_ends_its_container(programs: Path, told: dict[str, str]) -> None:
     tool = programs / "nvidia-cuda-mps-control"
     tool.write_text("#!/bin/sh\n[ \"$1\" != -f ] || exit 1\necho 'no card'\n")
-    done = subprocess.run(mps.command(), env=told, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(start(told), env=told, capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 1
     assert "no card" in done.stdout
 

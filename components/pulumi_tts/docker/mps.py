@@ -13,11 +13,10 @@ from pulumi_tts.plan.graphics import MPS_PIPES, gpu_settings
 from pulumi_tts.plan.mps import MpsDaemon
 from pulumi_tts.render import mps
 
-SHARED_MEMORY = "/dev/shm"  # noqa: S108  a path inside the containers
 # No figure of NVIDIA's is known for any of these, and none was measured: the server has a thread for each client.
 _MEMORY = 1024
 _PIDS = 512
-_SIZES = {MPS_PIPES: "16m", SHARED_MEMORY: "1g"}
+_SIZES = {MPS_PIPES: "16m", mps.SHARED_MEMORY: "1g"}
 """What they may take of memory at most; the latter is all of its engines' shared memory, too."""
 
 
@@ -37,7 +36,7 @@ class TtsMps(pulumi.ComponentResource):
         super().__init__("tts:index:TtsMps", daemon.name, None, opts)
         self.volumes = [
             self._in_memory(f"{daemon.name}-pipes", MPS_PIPES, stack, away),
-            self._in_memory(f"{daemon.name}-shm", SHARED_MEMORY, stack, away),
+            self._in_memory(f"{daemon.name}-shm", mps.SHARED_MEMORY, stack, away),
         ]
         settings = gpu_settings([daemon.gpu], mps.environment())
         self.container = docker.Container(
@@ -52,8 +51,6 @@ class TtsMps(pulumi.ComponentResource):
             network_mode="none",
             tmpfs={mps.LOGS: "rw,nosuid,nodev,size=16m"},
             volumes=self.volumes,
-            # As in NVIDIA's own example of MPS in containers (nvidia/container-images/samples).
-            ulimits=[docker.ContainerUlimitArgs(name="memlock", soft=-1, hard=-1)],
             healthcheck=own_health(mps.health_command()),
             wait=True,
             wait_timeout=60,

@@ -5,9 +5,15 @@ from pulumi_tts.plan.graphics import MPS_ANSWERS, MPS_PIPES, MPS_SINCE
 LOGS = "/tmp"  # noqa: S108  a path inside the container
 """Where it logs: with a read-only root file system, the only directory that is its own."""
 
-# Since when it answers is written down only then, so that no engine that came before counts as its client.
+SHARED_MEMORY = "/dev/shm"  # noqa: S108  a path inside the containers
+
+# A container that is made gives an empty volume the owner and mode of the directory that its image has there, which are
+# root's for shared memory; so there is a file in it before any client's. (What would say so, `no_copy`, the provider
+# refuses for a Docker older than 26.) Since when the daemon answers is written down only when it does, so that no
+# engine that came before counts as its client.
 _START = f"""
 rm -rf "$CUDA_MPS_PIPE_DIRECTORY"/*
+: >{SHARED_MEMORY}/.in-use
 nvidia-cuda-mps-control -f &
 daemon=$!
 trap 'kill "$daemon"; wait "$daemon"; exit 0' TERM INT
