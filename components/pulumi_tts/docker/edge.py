@@ -133,7 +133,7 @@ class TraefikEdge(pulumi.ComponentResource):
             networks.append(found.network)
             self.admitted_network = found.admitted
         # Routes that lead to a guard that is not there yet would be answered 502.
-        first = [args["after"]] if "after" in args else []
+        first = [args["after"].container] if "after" in args else []
         live = LiveFiles(f"{name}-files", self._stack, files, image, self, after=first)
         # The first files are in place before Traefik looks, so its first answers are not 404.
         after = [live.courier, *first]
