@@ -2,7 +2,9 @@
 
 Docker hands a container's cards to a program named `nvidia-container-runtime-hook` on the PATH that dockerd was
 started with. The one made here does, of what the real one does, only this: it reads which cards the container was
-given, writes that down, and puts an `nvidia-smi` into the container that lists them. There is no device and no driver.
+given, writes that down, and puts two programs into the container: an `nvidia-smi` that lists them, and, where it is
+asked for what computes, an `nvidia-cuda-mps-control`. That one answers for a daemon of its own name which runs, in
+whatever container, with the same pipe directory; nobody is served by it. There is no device and no driver.
 """
 
 import json
@@ -31,8 +33,24 @@ root = pathlib.Path(config["root"]["path"])
 tool = root / "usr/bin/nvidia-smi"
 tool.write_text("#!/bin/sh\\n[ \\"$1\\" = -L ] && cat /etc/stand-in-cards\\n")
 tool.chmod(0o755)
+if "compute" in given.get("NVIDIA_DRIVER_CAPABILITIES", ""):
+    tool = root / "usr/bin/nvidia-cuda-mps-control"
+    tool.write_text({daemon!r})
+    tool.chmod(0o755)
 seen = {{"host": config.get("hostname"), "argument": sys.argv[1:], "environment": given, "root": str(root)}}
 pathlib.Path({records!r}, state["id"]).write_text(json.dumps(seen))
+"""
+
+# What it leaves outlives it, as the real one's socket does; so who asks looks how old that is.
+_DAEMON = """#!/bin/sh
+alive=$CUDA_MPS_PIPE_DIRECTORY/control
+if [ "$1" = -f ]; then
+  while :; do touch "$alive"; sleep 0.2; done
+fi
+read -r asked
+age=$(( $(date +%s) - $(stat -c %Y "$alive" 2>/dev/null || echo 0) ))
+[ "$age" -le 2 ] || { echo "Cannot find MPS control daemon process"; exit 1; }
+[ "$asked" = get_default_active_thread_percentage ] && echo 100.0
 """
 
 
@@ -68,6 +86,7 @@ def stand_in(folder: Path, cards: Mapping[str, Sequence[str]]) -> StandIn:
             python=sys.executable,
             cards=json.dumps({card: list(parts) for card, parts in cards.items()}),
             records=str(records),
+            daemon=_DAEMON,
         )
     )
     hook.chmod(0o755)

@@ -72,6 +72,8 @@ def gpus(runtime: StandIn, engine: Engine, tmp_path_factory: pytest.TempPathFact
     with another_docker(runtime.programs) as there:
         copy_image(edge_on_this_machine(local), there, versions.images().traefik)
         copy_image(base_image(local), there)
+        # What an MPS daemon's image starts from.
+        copy_image(base_image(local), there, base_image(local=False))
         deployment = Deployment("gputest", gpu_config(there, base_image(local)), tmp_path_factory.mktemp("g"), engine)
         deployment.docker = docker.DockerClient(base_url=there)
         with deployment.in_place():
@@ -96,6 +98,18 @@ def planned(gpus: Deployment, capsys: pytest.CaptureFixture[str]) -> dict[str, s
     assert command.main(["plan", "--json", "--stack", str(path)]) == 0
     rows = json.loads(capsys.readouterr().out)["instances"]
     return {row["instance"]: ",".join(gpu["id"] for gpu in row["gpus"]) for row in rows}
+
+
+def until_health(container: Any, status: str) -> str:
+    """Waits until Docker calls a container that; what its last check said."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and container.attrs["State"]["Health"]["Status"] != status:
+        time.sleep(0.5)
+        container.reload()
+    health = container.attrs["State"]["Health"]
+    assert health["Status"] == status
+    said: str = health["Log"][-1]["Output"]
+    return said
 
 
 @pytest.fixture
@@ -167,6 +181,32 @@ def test_a_pool_that_does_not_fit_is_refused_before_anything_is_touched(changed:
     assert changed.lasting_ids() == before
 
 
+def test_instances_on_a_card_with_mps_share_its_daemon_and_notice_when_it_is_another(
+    changed: Deployment, runtime: StandIn
+) -> None:
+    before = changed.lasting_ids()
+    changed.config["hosts"][0]["gpus"][0]["mps"] = {"threads": 50}
+    changed.up()
+    after = changed.lasting_ids()
+    assert {name for name in before if after[name] != before[name]} == {"tts-gputest-solo-1"}
+    (daemon,) = set(after) - set(before)
+    assert runtime.seen(after[daemon])["NVIDIA_VISIBLE_DEVICES"] == "0"
+    assert runtime.seen(after["tts-gputest-solo-1"])["CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"] == "0=8192M"
+    assert changed.inside("solo-1", "sh", "-c", "echo met >/dev/shm/mark")[0] == 0
+    assert changed.inside(daemon.removeprefix("tts-gputest-"), "cat", "/dev/shm/mark") == (0, b"met\n")
+    changed.up(expect_no_changes=True)
+    changed.refresh(expect_no_changes=True)
+    changed.docker.containers.get(daemon).restart()
+    client = changed.docker.containers.get("tts-gputest-solo-1")
+    assert "the engine is older than the MPS daemon" in until_health(client, "unhealthy")
+    client.restart()
+    until_health(client, "healthy")
+    del changed.config["hosts"][0]["gpus"][0]["mps"]
+    changed.up()
+    assert set(changed.lasting_ids()) == set(before)
+    assert not [volume for volume in changed.volumes() if "mps" in volume]
+
+
 def test_cards_that_are_called_by_uuid_arrive_by_uuid(
     changed: Deployment, runtime: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,10 +242,4 @@ def test_an_instance_whose_card_is_gone_is_unhealthy(gpus: Deployment, runtime: 
     container = gpus.docker.containers.get("tts-gputest-solo-1")
     assert container.attrs["State"]["Health"]["Status"] == "healthy"
     runtime.lose_cards(str(container.id))
-    until = time.monotonic() + 30
-    while time.monotonic() < until and container.attrs["State"]["Health"]["Status"] == "healthy":
-        time.sleep(0.5)
-        container.reload()
-    health = container.attrs["State"]["Health"]
-    assert health["Status"] == "unhealthy"
-    assert "1 cards were given, there are 0" in health["Log"][-1]["Output"]
+    assert "1 cards were given, there are 0" in until_health(container, "unhealthy")

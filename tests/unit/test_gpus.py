@@ -152,10 +152,10 @@ def test_the_plan_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path = file_of(tmp_path, stack(voice(vram="8g", instances=3), hosts=HOSTS))
     assert command.main(["plan", "--fresh", "--stack", path]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "INSTANCE  HOST   GPU  TAKES  LEFT",
-        "voice-1   gpu-1  0    8g     7g",
+        "INSTANCE  HOST   GPU  TAKES  LEFT  SHARED",
+        "voice-1   gpu-1  0    8g     7g    time-slicing",
         "voice-2   gpu-1  1    8g     15g",
-        "voice-3   gpu-1  0    8g     7g",
+        "voice-3   gpu-1  0    8g     7g    time-slicing",
     ]
 
 

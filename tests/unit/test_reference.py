@@ -13,7 +13,7 @@ from pulumi_tts.config.auth import ApiKey, Auth, Jwks, Jwt, RouteAuth, User
 from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
 from pulumi_tts.config.guard import Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
-from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.host import Gpu, Host, Mps
 from pulumi_tts.config.keeper import Heal, Keeper, Restart
 from pulumi_tts.config.limits import Limits, Rate
 from pulumi_tts.config.pin import Pin
@@ -62,6 +62,7 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Stack, [()]),
         (Host, [("hosts", 0), ("hosts", 1)]),
         (Gpu, [("hosts", 0, "gpus", 0)]),
+        (Mps, [("hosts", 0, "gpus", 1, "mps")]),
         (Pin, [("pools", 3, "pins", 0)]),
         (Guard, [("guard",)]),
         (PoolGuard, [("pools", 0, "guard")]),

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from pulumi_tts.config.fields import (
     Address,
@@ -69,6 +69,21 @@ GpuId = Annotated[
 """A card as NVIDIA's tools call it: its index, its UUID, or the UUID of a MIG device."""
 
 
+class Mps(Strict):
+    """How the instances on a card with NVIDIA's Multi-Process Service share it."""
+
+    threads: Annotated[int, Field(ge=1, le=100)] | None = None
+    """How much of the card each process of an instance may use at once, in percent of its threads. Default: all of it;
+    they share what there is."""
+
+
+MPS_TAGS = ("<yes or no>", "<mps>")
+MpsField = Annotated[
+    Annotated[bool, Tag(MPS_TAGS[0])] | Annotated[Mps, Tag(MPS_TAGS[1])],
+    Discriminator(lambda value: MPS_TAGS[isinstance(value, dict | Mps)]),
+]
+
+
 class Gpu(Strict):
     """A graphics card, or a MIG device, that instances are placed on."""
 
@@ -78,6 +93,14 @@ class Gpu(Strict):
     """Its memory, as `nvidia-smi` reports it; a card sold as 24 GB may have 23034m."""
     reserve: Mebibytes = 1024
     """What is left free of it, for the driver, a screen, and peaks above the engines' own figures. Default: 1g."""
+    mps: MpsField = False
+    """Whether its instances run on it side by side, by NVIDIA's Multi-Process Service, each of their processes held to
+    the `vram` of its engine; whole cards only. Default: no, they take turns (time-slicing)."""
+
+    @property
+    def multi_process(self) -> Mps | None:
+        """How instances share it by MPS; absent where they take turns."""
+        return self.mps if isinstance(self.mps, Mps) else Mps() if self.mps else None
 
     @property
     def is_mig(self) -> bool:
@@ -95,6 +118,15 @@ class Gpu(Strict):
             raise refused(
                 f"reserves {self.reserve}m of {self.vram}m, which leaves nothing for instances",
                 "Make reserve smaller than vram",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_a_whole_card(self) -> "Gpu":
+        if self.is_mig and self.multi_process:
+            raise refused(
+                "has mps, and is a MIG device: a part of a card, which is divided already",
+                "Take mps out, or split the card less and list it whole",
             )
         return self
 

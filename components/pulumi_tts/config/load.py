@@ -17,7 +17,7 @@ from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.guard_checks import canary_checks
-from pulumi_tts.config.host import Gpu, Host
+from pulumi_tts.config.host import MPS_TAGS, Gpu, Host, Mps
 from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
@@ -68,7 +68,17 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "tls", "certificates", "key"): "edgeKey",
 }
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
-_TAGS = (*AUTH_TAGS, *ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *LIMITS_TAGS, *TLS_TAGS, *CHALLENGE_TAGS, *SETTING_TAGS)
+_TAGS = (
+    *AUTH_TAGS,
+    *ENGINE_TAGS,
+    *GUARD_TAGS,
+    *HEAL_TAGS,
+    *LIMITS_TAGS,
+    *MPS_TAGS,
+    *TLS_TAGS,
+    *CHALLENGE_TAGS,
+    *SETTING_TAGS,
+)
 
 
 def load_stack(raw: object) -> Stack:
@@ -245,6 +255,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "rate": Rate,
     "hosts": Host,
     "gpus": Gpu,
+    "mps": Mps,
     "outputs_limit": OutputsLimit,
     "pins": Pin,
     "guard": Guard,

@@ -146,6 +146,11 @@ class Profile(Strict):
         return None if self.kind is Kind.ui else self.slots or SLOTS
 
     @property
+    def uid(self) -> int:
+        """Whom the engine runs as."""
+        return int(self.user.partition(":")[0])
+
+    @property
     def needs_weights(self) -> bool:
         """Whether the image's build, the command or a volume has a place for the model."""
         in_volume = bool(self.weights and self.weights.directory)

@@ -37,8 +37,8 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, str] | None 
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
-    `socket-proxy`, `files`, `instance`, `weights` or `tidy`. ``memory`` is its limit in MiB. ``more`` are further
-    labels.
+    `socket-proxy`, `files`, `instance`, `mps`, `weights` or `tidy`. ``memory`` is its limit in MiB. ``more`` are
+    further labels.
     """
     return {
         "memory": memory,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
+from pulumi_tts.docker.cards import card_requests
 from pulumi_tts.docker.elsewhere import Elsewhere
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.hardening import (
@@ -16,6 +17,7 @@ from pulumi_tts.docker.hardening import (
     hardened,
     volume_labels,
 )
+from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.rolling import rolling_updates
 from pulumi_tts.docker.weights import Weights
@@ -43,6 +45,7 @@ class TtsInstance(pulumi.ComponentResource):
         networks: Sequence[pulumi.Input[str]],
         models: pulumi.Input[str] | None,
         weights: Weights | None,
+        mps: TtsMps | None,
         drain: int | None,
         after: Sequence[pulumi.Resource],
         at: Endpoint,
@@ -53,6 +56,8 @@ class TtsInstance(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions.merge(here, pulumi.ResourceOptions(parent=parent))
         super().__init__("tts:index:TtsInstance", instance.name, None, opts)
         health = container.health
+        settings = gpu_settings(instance.gpus, dict(container.environment), instance.mps)
+        shared = mps.volumes if mps else []
         turns = rolling_updates()
         turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE, drain=drain)
         self.container = docker.Container(
@@ -61,24 +66,27 @@ class TtsInstance(pulumi.ComponentResource):
             hostname=instance.name,
             image=image,
             command=list(container.command) if container.command else None,
-            envs=[
-                f"{name}={value}" for name, value in gpu_settings(instance.gpus, dict(container.environment)).items()
-            ],
-            device_requests=_cards(instance),
+            envs=[f"{name}={value}" for name, value in settings.items()],
+            device_requests=card_requests(instance.gpus),
             user=container.user,
             read_only=container.read_only,
-            tmpfs=dict.fromkeys(container.writable, "rw,nosuid,nodev"),
+            # Shared memory of its own would keep it from the MPS daemon's.
+            tmpfs=dict.fromkeys(
+                (path for path in container.writable if path not in {volume.container_path for volume in shared}),
+                "rw,nosuid,nodev",
+            ),
             volumes=[
                 *self._outputs(instance, container, stack),
                 *_models(container, models),
                 *_weights(container, weights),
+                *shared,
             ]
             or None,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             ports=_port(instance, container),
             dns=away.resolvers(container.fetches) if away else None,
             healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", *gpu_health(instance.gpus, health.command)],
+                tests=["CMD", *gpu_health(instance.gpus, health.command, mps=mps is not None)],
                 interval=duration(health.interval),
                 timeout=duration(health.timeout),
                 retries=health.retries,
@@ -91,7 +99,7 @@ class TtsInstance(pulumi.ComponentResource):
             destroy_grace_seconds=container.stop_grace,
             **hardened(stack, "instance", container.memory, _found_again_by(instance)),
             opts=pulumi.ResourceOptions.merge(
-                container_options(self, turns.binding, [*after, *([weights.ready] if weights else [])]),
+                container_options(self, turns.binding, self._first(after, weights, mps)),
                 pulumi.ResourceOptions(custom_timeouts=patience(health.longest_start)),
             ),
         )
@@ -99,6 +107,13 @@ class TtsInstance(pulumi.ComponentResource):
         if not (away and away.silent):
             limit_pids(self.container, at, container.pids)
         self.register_outputs({})
+
+    @staticmethod
+    def _first(
+        after: Sequence[pulumi.Resource], weights: Weights | None, mps: TtsMps | None
+    ) -> list[pulumi.Input[pulumi.Resource]]:
+        """What is there before it is."""
+        return [*after, *([weights.ready] if weights else []), *([mps.container] if mps else [])]
 
     def _outputs(self, instance: Instance, container: Container, stack: str) -> list[docker.ContainerVolumeArgs]:
         if not (instance.volume and container.outputs):
@@ -143,13 +158,3 @@ def _found_again_by(instance: Instance) -> dict[str, str]:
     """The labels by which the next plan knows what this instance has, and leaves it that."""
     cards = {GPUS_LABEL: ",".join(instance.gpus)} if instance.gpus else {}
     return cards | ({PORT_LABEL: str(instance.published.port)} if instance.published else {})
-
-
-def _cards(instance: Instance) -> list[docker.ContainerDeviceRequestArgs] | None:
-    if not instance.gpus:
-        return None
-    # What `gpus` would say shorter, if the provider did not take `device=0,1` apart at the comma.
-    request = docker.ContainerDeviceRequestArgs(
-        driver="nvidia", count=0, device_ids=list(instance.gpus), capabilities=["gpu"]
-    )
-    return [request]

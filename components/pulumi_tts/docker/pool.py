@@ -1,6 +1,6 @@
 """A pool of instances on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, NotRequired, TypedDict
@@ -16,10 +16,12 @@ from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.hardening import HOST_LABEL, volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
+from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.routes import route_args
 from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights, Weights
-from pulumi_tts.plan import Instance, PoolPlan, base_image, plan_fill, plan_pool_alone, plan_tidy
+from pulumi_tts.plan import Instance, PoolPlan, base_image, plan_fill, plan_mps, plan_pool_alone, plan_tidy
+from pulumi_tts.plan.mps import Card
 from pulumi_tts.plan.names import on_host
 
 
@@ -51,6 +53,8 @@ class TtsPoolArgs(TypedDict):
     weights: NotRequired[Any]
     """In Python only: the TtsWeights that SpeechStack's pools share, by host; None is the edge's. Default: the pool's
     own."""
+    mps: NotRequired[Any]
+    """In Python only: the TtsMps that SpeechStack's pools share, by host and card. Default: the pool's own."""
     after: NotRequired[Any]
     """In Python only: an EnvoyGuard that is there before the instances are, and goes after them."""
     plan: NotRequired[Any]
@@ -82,8 +86,9 @@ class TtsPool(pulumi.ComponentResource):
         stack = args.get("stack", name)
         shared = cache(lambda host: self._shared(name, plan, args, host))
         after = [args["after"].container] if "after" in args else []
+        mps = self._mps(name, plan, args)
         instances = [
-            self._instance(instance, plan, stack, after, shared(instance.host if instance.published else None))
+            self._instance(instance, plan, stack, after, shared(instance.host if instance.published else None), mps=mps)
             for instance in plan.instances
         ]
         self.containers = [instance.container for instance in instances]
@@ -122,8 +127,26 @@ class TtsPool(pulumi.ComponentResource):
         )
         return alone.of(plan.weights)
 
+    def _mps(self, name: str, plan: PoolPlan, args: TtsPoolArgs) -> Mapping[Card, TtsMps]:
+        """The MPS daemons of the cards that have one: the stack's, else of the pool's own."""
+        if "mps" in args:
+            here: Mapping[Card, TtsMps] = args["mps"]
+            return here
+        options = pulumi.ResourceOptions(parent=self)
+        return {
+            daemon.card: TtsMps(daemon, stack=args.get("stack", name), at=_at(args), away=None, opts=options)
+            for daemon in plan_mps(name, [plan], local_images(args.get("images")))
+        }
+
     def _instance(
-        self, instance: Instance, plan: PoolPlan, stack: str, after: Sequence[pulumi.Resource], shared: "_Shared"
+        self,
+        instance: Instance,
+        plan: PoolPlan,
+        stack: str,
+        after: Sequence[pulumi.Resource],
+        shared: "_Shared",
+        *,
+        mps: Mapping[Card, TtsMps],
     ) -> TtsInstance:
         return TtsInstance(
             instance,
@@ -133,6 +156,7 @@ class TtsPool(pulumi.ComponentResource):
             networks=shared.networks,
             models=shared.models,
             weights=shared.weights,
+            mps=mps[instance.host, instance.gpus[0]] if instance.mps else None,
             drain=plan.guard.drain if plan.guard else None,
             after=after,
             at=shared.at,

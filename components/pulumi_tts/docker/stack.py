@@ -15,6 +15,7 @@ from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import made_network
+from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
@@ -23,6 +24,7 @@ from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
 from pulumi_tts.plan.admission import admission
+from pulumi_tts.plan.mps import Card, MpsDaemon
 from pulumi_tts.plan.tidy import TidyPlan
 from pulumi_tts.render.placement import left_behind_text, missing_text, placement_table, silent_text
 
@@ -79,10 +81,11 @@ class SpeechStack(pulumi.ComponentResource):
         guard = self._guard(plan, here, others, secrets)
         edge = self._edge(plan, here, guard, secrets)
         weights = self._weights(plan, here, others, secrets)
-        pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights) for pool in plan.pools]
+        mps = {daemon.card: self._mps(daemon, plan, here, others) for daemon in plan.mps}
+        pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights, mps=mps) for pool in plan.pools]
         tidying = [self._tidy(tidy, plan, here, others, pools) for tidy in plan.tidy]
         if reached and reached.silent:
-            made = [*([guard] if guard else []), edge, *weights.values(), *pools, *tidying]
+            made = [*([guard] if guard else []), edge, *weights.values(), *mps.values(), *pools, *tidying]
             self._fail_in_the_end(reached, plan, others, made)
 
         self.edge_url = edge.url
@@ -212,6 +215,7 @@ class SpeechStack(pulumi.ComponentResource):
         *,
         guard: EnvoyGuard | None,
         weights: Mapping[str | None, TtsWeights],
+        mps: Mapping[Card, TtsMps],
     ) -> TtsPool:
         args: TtsPoolArgs = {
             "plan": pool,
@@ -219,6 +223,7 @@ class SpeechStack(pulumi.ComponentResource):
             "stack": plan.name,
             "elsewhere": others,
             "weights": weights,
+            "mps": mps,
             "docker": here.at.url,
             "certificates": here.at.certificates,
         }
@@ -234,6 +239,11 @@ class SpeechStack(pulumi.ComponentResource):
         return (
             pulumi.ResourceOptions.merge(away.options(), pulumi.ResourceOptions(parent=self)) if away else here.options
         )
+
+    def _mps(self, daemon: MpsDaemon, plan: StackPlan, here: "_EdgeHost", others: Mapping[str, Elsewhere]) -> TtsMps:
+        away = others.get(daemon.host)
+        at = away.at if away else here.at
+        return TtsMps(daemon, stack=plan.name, at=at, away=away, opts=self._options(away, here))
 
     def _tidy(
         self,

@@ -4,6 +4,7 @@ from pulumi_tts.plan.edge import DashboardPlan, EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.guard import GuardedInstance, GuardPlan, PoolGuardPlan
 from pulumi_tts.plan.images import Build, Image, base_image
+from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.placement import Placement
 from pulumi_tts.plan.pools import Instance, PoolPlan, plan_pool
 from pulumi_tts.plan.routes import HealthCheck, Route, route_from
@@ -22,6 +23,7 @@ __all__ = [
     "HostPlan",
     "Image",
     "Instance",
+    "MpsDaemon",
     "Place",
     "Placement",
     "PoolGuardPlan",
@@ -32,6 +34,7 @@ __all__ = [
     "base_image",
     "plan_edge",
     "plan_fill",
+    "plan_mps",
     "plan_pool",
     "plan_pool_alone",
     "plan_stack",

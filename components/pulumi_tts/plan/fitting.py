@@ -27,6 +27,9 @@ class Item:
 
 Signature = tuple[object, ...]
 
+_NOBODY = -1
+"""In place of a uid; signatures are sorted, so all of them have numbers there."""
+
 
 class Search:
     """One search; it leaves the fleet as it found it."""
@@ -40,6 +43,7 @@ class Search:
         )
         self._named_hosts = any(item.host for item in self._items)
         self._multi = any(item.demand.cards > 1 for item in self._items)
+        self._mps = any(card.mps for site in fleet.sites for card in site.cards)
         self._card_tags = self._tags(AntiAffinity.gpu)
         self._host_tags = self._tags(AntiAffinity.host)
         # By item: what it and those after it need together, and how many cards of its size or larger.
@@ -126,9 +130,12 @@ class Search:
         )
 
     def _about_card(self, card: Card) -> Signature:
+        about: Signature = (card.free, self._multi and card.alone)
+        if self._mps:
+            about = (*about, card.mps, _NOBODY if card.bound_to is None else card.bound_to)
         if not self._card_tags:
-            return (card.free, self._multi and card.is_mig)
-        return (card.free, self._multi and card.is_mig, *(pool for pool in self._card_tags if card.pools[pool]))
+            return about
+        return (*about, *(pool for pool in self._card_tags if card.pools[pool]))
 
     def _tags(self, kind: AntiAffinity) -> list[str]:
         return sorted({item.demand.pool for item in self._items if item.demand.anti_affinity is kind})

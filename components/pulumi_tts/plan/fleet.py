@@ -26,6 +26,8 @@ class Demand:
     """On each card."""
     cards: int
     """How many cards; 0 for an engine that needs none."""
+    uid: int
+    """Whom it runs as."""
     anti_affinity: AntiAffinity | None = None
 
 
@@ -33,7 +35,7 @@ def demand_of(pool: Pool) -> Demand:
     """What each instance of a pool asks of a host."""
     profile = pool.profile
     cards = profile.cards if profile.vram is not None else 0
-    return Demand(pool.name, profile.vram or 0, cards, pool.anti_affinity)
+    return Demand(pool.name, profile.vram or 0, cards, profile.uid, pool.anti_affinity)
 
 
 @dataclass(slots=True, eq=False)
@@ -42,18 +44,35 @@ class Card:
 
     id: str
     is_mig: bool
+    mps: bool
+    """Whether instances share it by MPS."""
     free: int
     """What instances may still take of it, its reserve kept back; in MiB."""
     instances: int = 0
     pools: Counter[str] = field(default_factory=Counter)
+    uids: Counter[int] = field(default_factory=Counter)
+    """By whom they run as, how many instances."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it takes only instances of one card.
+
+        CUDA gives a program one MIG device at most, and makes it a client of one MPS daemon, which here is one card's.
+        """
+        return self.is_mig or self.mps
+
+    @property
+    def bound_to(self) -> int | None:
+        """The only uid whose instances may come here, if there is one: an MPS server serves one user at a time."""
+        return next((uid for uid, instances in self.uids.items() if instances), None) if self.mps else None
 
     def takes(self, demand: Demand) -> bool:
         """Whether one more instance may come here."""
         return (
             self.free >= demand.vram
             and not (demand.anti_affinity is AntiAffinity.gpu and self.pools[demand.pool])
-            # CUDA gives a program one MIG device at most.
-            and not (self.is_mig and demand.cards > 1)
+            and not (self.alone and demand.cards > 1)
+            and self.bound_to in (None, demand.uid)
         )
 
 
@@ -100,6 +119,7 @@ class Fleet:
             card.free -= demand.vram * by
             card.instances += by
             card.pools[demand.pool] += by
+            card.uids[demand.uid] += by
 
     def takes(self, demand: Demand, place: Place) -> bool:
         """Whether an instance may come to exactly this place; no for a host or card that is not there."""
@@ -148,7 +168,7 @@ def _rank(card: Card, demand: Demand) -> tuple[int, int, int]:
 
 
 def _card(gpu: Gpu) -> Card:
-    return Card(gpu.id, gpu.is_mig, gpu.room)
+    return Card(gpu.id, gpu.is_mig, gpu.multi_process is not None, gpu.room)
 
 
 def _named(site: Site, place: Place) -> list[Card]:

@@ -26,6 +26,11 @@ def tidy_name(stack: str, host: str, uid: int) -> str:
     return f"{stack}-tidy-{host}-{uid}"
 
 
+def mps_name(stack: str, host: str, gpu: str) -> str:
+    """The MPS daemon of a card. No instance is called so: what is after the last hyphen of its name is a number."""
+    return f"{stack}-mps-{host}-{f'gpu{gpu}' if gpu.isdigit() else gpu}"
+
+
 def on_host(name: str, host: str) -> str:
     """The same thing on a host other than the edge's, where each has its own: `tts-dev-network-gpu-2`."""
     return f"{name}-{host}"

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from pulumi_tts.config.fields import size_text
 from pulumi_tts.config.gpu_checks import hosts_of
-from pulumi_tts.config.host import Host
+from pulumi_tts.config.host import Host, Mps
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError
 from pulumi_tts.plan.fitting import LOOKS, Item, Search
@@ -37,6 +37,8 @@ class Placement:
     """What an instance of each pool takes of each of its cards, in MiB."""
     left: Mapping[tuple[str, str], int]
     """By host and card, in MiB; each card's reserve is not counted in."""
+    mps: Mapping[tuple[str, str], Mps]
+    """By host and card, for those whose instances share it by MPS."""
     moved: tuple[Key, ...]
     """Running instances that cannot stay where they are: a pin, a host or a card that went, a larger need."""
     several_hosts: bool
@@ -99,6 +101,7 @@ def place(
         places={item.key: all_places[item.key] for item in wanted},
         vram={item.demand.pool: item.demand.vram for item in wanted},
         left={(site.name, card.id): card.free for site in fleet.sites for card in site.cards},
+        mps={(host.name, gpu.id): gpu.multi_process for host in hosts for gpu in host.gpus if gpu.multi_process},
         moved=tuple(item.key for item in wanted if item.running and all_places[item.key] != item.running),
         several_hosts=len(hosts) > 1,
     )

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pulumi_tts.config.host import Mps
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.graphics import MpsClient
 from pulumi_tts.plan.guard import GuardedInstance, PoolGuardPlan, plan_pool_guard
 from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
@@ -32,6 +34,8 @@ class Instance:
     """The cards that it sees, and no others; none for an engine that needs none."""
     published: Published | None = None
     """Its port on its host's private address; absent on the edge's own host."""
+    mps: MpsClient | None = None
+    """What MPS holds it to, if its card has that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +101,19 @@ def plan_pool(
     places: Sequence[Place],
     published: Mapping[str, Published] | None = None,
     https: bool = False,
+    mps: Mapping[tuple[str, str], Mps] | None = None,
 ) -> PoolPlan:
     """What follows from a pool's config.
 
     ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
     our own start from, ``places`` says where each instance runs, and ``published`` by which port it is reached, by its
-    container's name, if it is not on the edge's host. ``https`` says that browsers come by HTTPS alone.
+    container's name, if it is not on the edge's host. ``https`` says that browsers come by HTTPS alone; ``mps`` are
+    the cards with MPS, by host and card.
     """
     profile = pool.profile
     names = [instance_name(resource_name, number) for number in range(1, len(places) + 1)]
     instances = tuple(
-        _instance(name, number, profile, place, (published or {}).get(name))
+        _instance(name, number, profile, place, published=(published or {}).get(name), mps=mps or {})
         for number, (name, place) in enumerate(zip(names, places, strict=True), start=1)
     )
     upstreams = tuple(instance.upstream for instance in instances)
@@ -126,7 +132,17 @@ def plan_pool(
     )
 
 
-def _instance(name: str, number: int, profile: Profile, place: Place, published: Published | None) -> Instance:
+def _instance(
+    name: str,
+    number: int,
+    profile: Profile,
+    place: Place,
+    *,
+    published: Published | None,
+    mps: Mapping[tuple[str, str], Mps],
+) -> Instance:
+    # An instance on a card with MPS has no other (plan/fleet.py).
+    card = mps.get((place.host, place.gpus[0])) if len(place.gpus) == 1 else None
     return Instance(
         name=name,
         number=number,
@@ -135,6 +151,7 @@ def _instance(name: str, number: int, profile: Profile, place: Place, published:
         volume=outputs_volume(name) if profile.outputs else None,
         gpus=place.gpus,
         published=published,
+        mps=MpsClient(profile.vram, card.threads) if card and profile.vram else None,
     )
 
 

@@ -81,7 +81,7 @@ def _larger(fleet: Fleet, demand: Demand, missing: int, host: str | None) -> lis
         (demand.vram - card.free, _called(site, card))
         for site in _sites(fleet, host)
         for card in site.cards
-        if card.free < demand.vram and not _apart(demand, site, card)
+        if card.free < demand.vram and not _apart(demand, site, card) and not _mps_bars(demand, card)
     ]
     if too_full and demand.cards == 1 and missing == 1:
         lacking, card = min(too_full)
@@ -124,13 +124,22 @@ def _free(fleet: Fleet, demand: Demand, host: str | None, only: Sequence[str] = 
     if demand.cards == 0:
         return f"there are {len(_sites(fleet, None))} hosts{_left_out(fleet)}"
     cards = [
-        (-card.free, f"{_called(site, card)}: {size_text(card.free)}")
+        (-card.free, f"{_called(site, card)}: {size_text(card.free)}{_mps_bars(demand, card)}")
         for site in _sites(fleet, host)
         for card in site.cards
         if not only or card.id in only
     ]
     free = _listed([text for _, text in sorted(cards, key=lambda card: card[0])])
     return f"free, reserves kept back, is {free}{_left_out(fleet)}"
+
+
+def _mps_bars(demand: Demand, card: Card) -> str:
+    """Why MPS on a card keeps an instance from it, however much is free; empty where it does not."""
+    if card.mps and demand.cards > 1:
+        return " (has mps, for engines of one card)"
+    if card.bound_to not in (None, demand.uid):
+        return f" (has mps, for uid {card.bound_to} now, and this is {demand.uid})"
+    return ""
 
 
 def _listed(texts: Sequence[str]) -> str:

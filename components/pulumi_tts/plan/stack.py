@@ -17,6 +17,7 @@ from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
+from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
@@ -77,6 +78,8 @@ class StackPlan:
     """What fetches weights, where pools have any to be fetched."""
     tidy: tuple[TidyPlan, ...]
     """What keeps outputs within their limits, where pools have any."""
+    mps: tuple[MpsDaemon, ...]
+    """The MPS daemons, of the cards that have one."""
     guard: GuardPlan | None
     """Absent where no pool is guarded, and it checks nothing for the edge."""
 
@@ -134,6 +137,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             places=placement.of(pool.name),
             published=published,
             https=stack.edge.https is not None,
+            mps=placement.mps,
         )
         for pool in stack.pools
     )
@@ -155,6 +159,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         left_behind=tuple(_left_behind(pools, found.running)),
         fill=plan_fill(stack.hub, local_images),
         tidy=plan_tidy(name, pools, local_images),
+        mps=plan_mps(name, pools, local_images),
     )
     problems = list(_long_names(plan))
     if problems:
@@ -233,14 +238,15 @@ def plan_pool_alone(
     """
     host = Host(gpus=list(gpus), mig=True)
     problems = [*host_checks({0: host}), *pool_checks([host], {0: pool})]
-    places: list[Place] = []
+    placement: Placement | None = None
     try:
-        places = place([host], [pool]).of(pool.name) if not problems else []
+        placement = place([host], [pool]) if not problems else None
     except ConfigError as error:
         problems = list(error.problems)
-    if problems:
+    if placement is None:
         raise ConfigError(_as_written_alone(problem) for problem in problems)
-    return plan_pool(pool, resource_name, domain, base, places=places, https=https)
+    places = placement.of(pool.name)
+    return plan_pool(pool, resource_name, domain, base, places=places, https=https, mps=placement.mps)
 
 
 def _as_written_alone(problem: Problem) -> Problem:

@@ -1,8 +1,10 @@
 """Placement as people and programs read it."""
 
 import json
+from collections import Counter
 from typing import Any
 
+from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.placement import Placement, size_text
 from pulumi_tts.plan.stack import HostPlan, LeftBehind
 
@@ -10,18 +12,19 @@ from pulumi_tts.plan.stack import HostPlan, LeftBehind
 def placement_table(placement: Placement) -> str:
     """One line for each instance on cards, and with several hosts for every one; empty where that is none.
 
-    Each column is as wide as it needs.
+    Each column is as wide as it needs; one that says nothing is left out.
     """
     rows = [
-        (row["instance"], row["host"], *_cards(row), "moves" if row["moves"] else "")
+        (row["instance"], row["host"], *_cards(row), row["shared"] or "", "moves" if row["moves"] else "")
         for row in placement_rows(placement)
         if row["gpus"] or placement.several_hosts
     ]
     if not rows:
         return ""
-    lines = [("INSTANCE", "HOST", "GPU", "TAKES", "LEFT", ""), *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    padded = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    lines = [("INSTANCE", "HOST", "GPU", "TAKES", "LEFT", "SHARED", ""), *rows]
+    said = [column for column in range(len(lines[0])) if any(row[column] for row in rows)]
+    widths = {column: max(len(line[column]) for line in lines) for column in said}
+    padded = ["  ".join(line[column].ljust(widths[column]) for column in said) for line in lines]
     return "\n".join(line.rstrip() for line in padded)
 
 
@@ -34,8 +37,9 @@ def placement_rows(placement: Placement) -> list[dict[str, Any]]:
     """Each instance: its host and cards, what it takes of each, and what all instances together leave of each.
 
     What is left is None of a card that was taken out of the config while its host does not answer: the instance still
-    has it.
+    has it. How it shares its cards with other instances is None where it has them to itself.
     """
+    on_card = Counter((at.host, gpu) for at in placement.places.values() for gpu in at.gpus)
     return [
         {
             "instance": f"{pool}-{number}",
@@ -46,10 +50,19 @@ def placement_rows(placement: Placement) -> list[dict[str, Any]]:
                 {"id": gpu, "takes": placement.vram[pool], "left": placement.left.get((at.host, gpu))}
                 for gpu in at.gpus
             ],
+            "shared": _shared(placement, at, on_card),
             "moves": (pool, number) in placement.moved,
         }
         for (pool, number), at in placement.places.items()
     ]
+
+
+def _shared(placement: Placement, at: Place, on_card: Counter[tuple[str, str]]) -> str | None:
+    """How an instance shares its cards with others: by MPS, or in turns."""
+    cards = [(at.host, gpu) for gpu in at.gpus]
+    if mps := [placement.mps[card] for card in cards if card in placement.mps]:
+        return f"MPS, {mps[0].threads}% of threads" if mps[0].threads else "MPS"
+    return "time-slicing" if any(on_card[card] > 1 for card in cards) else None
 
 
 def left_behind_text(left: LeftBehind) -> str:
