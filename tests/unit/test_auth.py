@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from typing import Any
 
+import bcrypt
 import pulumi
 import pytest
 import yaml
@@ -338,6 +340,8 @@ def test_passwords_and_keys_are_secrets_and_only_their_hashes_reach_a_container(
     assert hashlib.sha256(GOOD_KEY.encode()).hexdigest() in str(containers["tts-test-guard-files-courier"]["uploads"])
     uploads = containers["tts-test-edge-files-courier"]["uploads"]
     assert "anna:$2b$10$" in str(uploads)
+    (bobs,) = re.findall(r"bob:(\$2b\$04\$[./A-Za-z0-9]+)", str(uploads))
+    assert bcrypt.checkpw(b"generated", bobs.encode()), "quick to check: nobody guesses what is generated"
     # Marked, so that even the hashes are in no state and no diff in the clear.
     assert all(isinstance(containers[f"tts-test-{who}-files-courier"]["uploads"], dict) for who in ("edge", "guard"))
 
@@ -370,7 +374,9 @@ def test_an_edge_and_a_guard_of_somebody_else_check_keys_too(world: World) -> No
                 "pool": {"engine": "voice", "auth": "api_keys", "limits": {"concurrent": 2}, "routes": {"path": "/a"}},
             },
         )
-        guard = EnvoyGuard("guard", {"network": "net", "images": "local", "pools": [pool.guarded], "auth": auth})
+        guard = EnvoyGuard(
+            "guard", {"network": "net", "images": "local", "pools": [pool.guarded], "edge": {"auth": auth}}
+        )
         mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"], "auth": "api_keys"}
         routes = guard.routes.apply(lambda routes: [*routes, mine])
         return TraefikEdge("edge", {"network": "net", "images": "local", "routes": routes, "guard": "guard"}).url
@@ -381,6 +387,15 @@ def test_an_edge_and_a_guard_of_somebody_else_check_keys_too(world: World) -> No
     for wanted in ("http://guard:8082/api_keys/cosy", "http://guard:8082/api_keys/mine", "amount: 2"):
         assert wanted in edge
     assert hashlib.sha256(b"generated").hexdigest() in str(containers["guard-files-courier"]["uploads"])
+
+
+def test_a_guard_or_an_edge_of_somebody_else_asks_for_the_secrets_that_it_needs(world: World) -> None:
+    auth = {"api_keys": [{"name": "app", "key": {"secret": "appKey"}}]}
+    with pytest.raises(ConfigError, match="'appKey' is not among the secrets that were given"):
+        EnvoyGuard("guard", {"network": "net", "images": "local", "edge": {"auth": auth}})
+    users = {"users": [{"name": "anna", "password": {"secret": "annaPassword"}}]}
+    with pytest.raises(ConfigError, match="'annaPassword' is not among the secrets that were given"):
+        TraefikEdge("edge", {"network": "net", "images": "local", "routes": [], "edge": {"auth": users}})
 
 
 @pytest.mark.parametrize(

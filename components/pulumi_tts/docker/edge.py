@@ -276,7 +276,9 @@ def _refuse_unchecked(routes: list[Route], plan: EdgePlan) -> None:
 
 
 def _missing_secrets(edge: Edge, secrets: Mapping[str, Any]) -> Iterator[Problem]:
-    for path, key in [*(edge.https.secret_references if edge.https else ()), *secrets_of(edge)]:
+    # The dashboard's password is an argument of its own.
+    logins = ((path, key) for path, key in secrets_of(edge) if path.startswith("edge.auth."))
+    for path, key in [*(edge.https.secret_references if edge.https else ()), *logins]:
         if key not in secrets:
             yield Problem(
                 path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}"

@@ -8,7 +8,6 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.config import load_part
-from pulumi_tts.config.auth import Auth
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
@@ -42,11 +41,8 @@ class EnvoyGuardArgs(TypedDict):
     outside: NotRequired[pulumi.Input[str]]
     """A network with a way out, for instances on other hosts, and for the keys of tokens that are fetched. Default:
     none."""
-    auth: NotRequired[dict[str, Any]]
-    """Whose keys and tokens are good, as under `edge.auth` in docs/config.yaml; an edge that is given this guard's name
-    asks it. Default: nobody's."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
-    """The secrets that `auth` refers to as `{secret: KEY}`, by their keys."""
+    """The secrets that `edge.auth` refers to as `{secret: KEY}`, by their keys."""
     pools: NotRequired[pulumi.Input[list[Any]]]
     """The pools to guard: what `TtsPool.guarded` gives."""
     guard: NotRequired[dict[str, Any]]
@@ -54,8 +50,8 @@ class EnvoyGuardArgs(TypedDict):
     keeper: NotRequired[dict[str, Any]]
     """The keeper as under `keeper:` in docs/config.yaml."""
     edge: NotRequired[dict[str, Any]]
-    """The edge in front, as TraefikEdge has it: whom it believes, and how long it lets uploads take. Default: as its
-    defaults are."""
+    """The edge in front, as TraefikEdge has it: whom it believes, how long it lets uploads take, and whose keys and
+    tokens are good (`auth`); an edge that is given the name of this guard asks it. Default: as its defaults are."""
     images: NotRequired[str]
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
@@ -172,12 +168,11 @@ def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
     guard: Guard = load_part(Guard, args.get("guard", {}), "guard")
     local = local_images(args.get("images"))
     kept: Keeper = load_part(Keeper, args.get("keeper", {}), "keeper")
-    auth: Auth = load_part(Auth, args.get("auth", {}), "auth")
-    # An edge of somebody else may have limits, of which this knows nothing.
-    answers = plan_guard_auth(auth, []) or GuardAuthPlan((), None)
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     planned_keeper = plan_keeper(kept, f"{name}-keeper", Host().name, local)
     front = plan_front(edge)
+    # A route of somebody else may have limits, of which this knows nothing.
+    answers = plan_guard_auth(edge.auth, []) or GuardAuthPlan((), None)
     return plan_guard(guard, planned_keeper, name, [], front=front, local_images=local, auth=answers)
 
 
