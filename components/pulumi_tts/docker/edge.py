@@ -177,7 +177,7 @@ class TraefikEdge(pulumi.ComponentResource):
             networks.append(found.network)
             self.admitted_network = found.admitted
         # Routes that lead to a guard that is not there yet would be answered 502.
-        first = [args["after"]] if "after" in args else []
+        first = [args["after"].container] if "after" in args else []
         live = LiveFiles(
             f"{name}-files",
             self._stack,
