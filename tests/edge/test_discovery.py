@@ -49,7 +49,7 @@ def test_it_listens_where_its_file_says_and_shows_its_password(tmp_path: Path) -
         wait_for(lambda: bool(ASKED))
         assert {who for _, who in ASKED} == {"Basic " + base64.b64encode(b"discovery:a password").decode()}
         with httpx.Client(trust_env=False) as client:
-            assert client.get(f"http://127.0.0.1:{ping}/ping").status_code == httpx.codes.OK
+            wait_for(lambda: client.get(f"http://127.0.0.1:{ping}/ping").status_code == httpx.codes.OK)
             assert client.get(f"http://127.0.0.1:{web}/").status_code == httpx.codes.NOT_FOUND
     finally:
         traefik.kill()

@@ -21,7 +21,7 @@ _REFERENCE = Path(__file__).parents[2] / "docs" / "config.yaml"
 GIVEN = {"dashboardPassword": "a given pass/word", "hubToken": "a given hub-token"}
 """The secrets that the config refers to. Spaces and signs, so that each way to write them down is another."""
 
-_SALT = "yMnKy8zNzs/Q0dLT1NXW1w=="
+SALT = "yMnKy8zNzs/Q0dLT1NXW1w=="
 
 
 def config() -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Everything(World):
 
 def everything(monkeypatch: pytest.MonkeyPatch) -> Everything:
     """Makes the stack; what became of it."""
-    world = Everything(computed={"b64Std": _SALT})
+    world = Everything(computed={"b64Std": SALT})
     register = MockMonitor.RegisterResource
 
     def noted(monitor: MockMonitor, request: Any) -> Any:
