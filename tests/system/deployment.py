@@ -1,6 +1,7 @@
 """A stack of this package's own program on the real engine and the real Docker, for tests."""
 
 import contextlib
+import json
 import os
 import random
 import socket
@@ -42,28 +43,27 @@ class Deployment:
         self.docker = docker.from_env()
         self._project = folder / "project"
         self._project.mkdir(parents=True)
-        (folder / "state").mkdir()
+        self._state = folder / "state"
+        self._state.mkdir()
         tracked = read_yaml(program / "Pulumi.yaml")
         there, venv = (os.path.relpath(path, self._project) for path in (program, VENV))
         write_yaml(self._project / "Pulumi.yaml", project_file(tracked, there, venv))
-        self._write_config()
+        self.write_config()
         os.environ.update(engine.environment)
         self.stack = auto.create_or_select_stack(
             name,
             work_dir=str(self._project),
-            opts=auto.LocalWorkspaceOptions(
-                env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
-            ),
+            opts=auto.LocalWorkspaceOptions(env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": self._state.as_uri()}),
         )
 
     def up(self, **options: Any) -> auto.UpResult:
         """Brings the stack to its config; `expect_no_changes=True` makes any change an error."""
-        self._write_config()
+        self.write_config()
         return self.stack.up(**options)
 
     def set_secret(self, key: str, value: str) -> None:
         """Does what `pulumi config set --secret` does, and keeps it beside the config."""
-        self._write_config()
+        self.write_config()
         self.stack.set_config(key, auto.ConfigValue(value, secret=True))
         self.extra_config[key] = read_yaml(self._project / f"Pulumi.{self.name}.yaml")["config"][key]
 
@@ -73,12 +73,26 @@ class Deployment:
 
     def destroy(self) -> auto.DestroyResult:
         """Takes the stack down; its deletions take turns, so the program has to run."""
-        self._write_config()
+        self.write_config()
         return self.stack.destroy(run_program=True)
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets included."""
         return {name: output.value for name, output in self.stack.outputs().items()}
+
+    def generated(self) -> dict[str, str]:
+        """Every secret that was drawn for the stack, and its hash, by its resource's name."""
+        exported = self.stack.export_stack().deployment or {}
+        return {
+            f"{resource['urn'].rpartition('::')[2]}, {output}": json.loads(resource["outputs"][output]["plaintext"])
+            for resource in exported["resources"]
+            if resource["type"] == "random:index/randomPassword:RandomPassword"
+            for output in ("result", "bcryptHash")
+        }
+
+    def written_state(self) -> str:
+        """All that Pulumi has written down of the stack, its history included."""
+        return "\n".join(path.read_text() for path in self._state.rglob("*") if path.is_file())
 
     def container_ids(self) -> dict[str, str]:
         """The id of every container of this stack, by its name."""
@@ -137,7 +151,8 @@ class Deployment:
             told.close()
             listening.join()
 
-    def _write_config(self) -> None:
+    def write_config(self) -> None:
+        """Puts the config where Pulumi reads it, as every command of this class does by itself."""
         path = self._project / f"Pulumi.{self.name}.yaml"
         before: Mapping[str, Any] = read_yaml(path) if path.exists() else {}
         write_yaml(path, stack_file({"config": {"tts:stack": self.config, **self.extra_config}}, before))

@@ -174,16 +174,17 @@ def test_what_an_engine_cannot_is_said_with_the_reason_and_nothing_else_is(modul
 # ---- secrets
 
 
+@pytest.fixture(scope="module")
 def secrets(made: Everything) -> dict[str, str]:
     """Every value that was generated or given, and its hashes."""
     hashed = bcrypt_hash(GIVEN["dashboardPassword"], SALT)
     return made.generated | GIVEN | {"dashboardPassword, hashed": hashed}
 
 
-def test_there_are_secrets_to_look_for_and_each_is_used(made: Everything) -> None:
+def test_there_are_secrets_to_look_for_and_each_is_used(made: Everything, secrets: dict[str, str]) -> None:
     assert {f"{NAME}-keeper-token", f"{NAME}-edge-discovery-password"} <= set(made.generated)
     uploaded = json.dumps([container.inputs.get("uploads") for container in made.containers().values()])
-    assert set(shown(secrets(made), uploaded)) >= {
+    assert set(shown(secrets, uploaded)) >= {
         f"{NAME}-keeper-token",
         f"{NAME}-edge-discovery-password",
         "hubToken",
@@ -191,18 +192,18 @@ def test_there_are_secrets_to_look_for_and_each_is_used(made: Everything) -> Non
     }
 
 
-def test_no_secret_is_in_what_docker_inspect_shows(made: Everything) -> None:
+def test_no_secret_is_in_what_docker_inspect_shows(made: Everything, secrets: dict[str, str]) -> None:
     """All that is asked of Docker for a container, but for what is uploaded into it: that is in its file system."""
     for resource in made.resources:
         inspected = {key: value for key, value in resource.inputs.items() if key != "uploads"}
-        assert shown(secrets(made), json.dumps(inspected)) == [], resource.name
+        assert shown(secrets, json.dumps(inspected)) == [], resource.name
 
 
-def test_no_secret_reaches_the_state_without_being_marked(made: Everything) -> None:
+def test_no_secret_reaches_the_state_without_being_marked(made: Everything, secrets: dict[str, str]) -> None:
     """What is marked, Pulumi encrypts."""
     for name, sent in made.state.items():
         in_the_clear = json.dumps(_without_secrets(json_format.MessageToDict(sent)))
-        assert shown(secrets(made), in_the_clear) == [], name
+        assert shown(secrets, in_the_clear) == [], name
 
 
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
