@@ -5,6 +5,8 @@ from typing import Any
 
 SAMPLE = '{"input": "Hello. This machine has learnt to speak.", "response_format": "wav"}'
 
+AUTHORITY = """make -s outputs | python3 -c 'import json, sys; print(json.load(sys.stdin)["tls"]["ca"])' > ca.pem"""
+
 SAID_AS = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
 # No change, and the two steps of what Pulumi also counts as one `replace`.
 COUNTED_ELSEWHERE = {"same", "create-replacement", "delete-replaced"}
@@ -29,11 +31,14 @@ def farewell(outputs: Mapping[str, Any], changes: Mapping[str, int]) -> Iterator
         yield f"    {'dashboard':<12}{dashboard['url']}   {login}"
         if keeper := dashboard.get("keeper"):
             yield f"    {'keeper':<12}{keeper}   who is busy, what waits; the same login"
+    own_authority = bool(outputs.get("tls"))
+    if own_authority:
+        yield f"    {'to trust':<12}{AUTHORITY}"
     if url := first_speaking(pools):
         yield ""
         yield "    Try it:"
         yield ""
-        yield f"    {request(url)}"
+        yield f"    {request(url, own_authority=own_authority)}"
     yield ""
 
 
@@ -48,9 +53,10 @@ def first_speaking(pools: Mapping[str, Any]) -> str | None:
     return next((pool["url"] for pool in pools.values() if pool["engine"] == "voice"), None)
 
 
-def request(url: str) -> str:
+def request(url: str, *, own_authority: bool = False) -> str:
     """A shell line that leaves speech in hello.wav."""
+    trust = "--cacert ca.pem " if own_authority else ""
     return (
-        f"curl --fail --silent --show-error --output hello.wav {url.rstrip('/')}/v1/audio/speech "
+        f"curl {trust}--fail --silent --show-error --output hello.wav {url.rstrip('/')}/v1/audio/speech "
         f"--header 'Content-Type: application/json' --data '{SAMPLE}'"
     )

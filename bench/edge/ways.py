@@ -175,13 +175,8 @@ def _traefik(folder: Path, plan: StackPlan, routes: Sequence[Route]) -> Iterator
     files, port = folder / "files", free_port()
     files.mkdir()
     (files / "routes.yml").write_text(traefik.routes_file(routes, plan.edge))
-    # Its ports are those inside a container.
-    ours = {
-        f"--entryPoints.web.address=:{traefik.WEB_PORT}": f"--entryPoints.web.address=127.0.0.1:{port}",
-        traefik.ping_arguments()[-1]: f"--entryPoints.ping.address=127.0.0.1:{free_port()}",
-    }
-    arguments = [ours.get(argument, argument) for argument in traefik.static_arguments(plan.edge, str(files))]
-    with _running([str(_TRAEFIK), *arguments], port):
+    layout = traefik.Layout(address="127.0.0.1", web=port, ping=free_port())
+    with _running([str(_TRAEFIK), *traefik.static_arguments(plan.edge, str(files), layout)], port):
         yield port
 
 

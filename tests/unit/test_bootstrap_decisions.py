@@ -187,6 +187,7 @@ def test_a_stack_without_the_reference_engine_gets_no_request_that_would_fail() 
 
 def test_the_request_is_one_shell_line_with_json_in_it() -> None:
     words = shlex.split(request("http://voice.localhost:8080/"))
+    assert "--cacert" not in words
     assert words[0] == "curl"
     assert "http://voice.localhost:8080/v1/audio/speech" in words
     assert json.loads(words[-1])["response_format"] == "wav"
@@ -242,3 +243,9 @@ def test_a_package_is_known_by_its_program_or_library() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (185, "3 min 05 s")])
 def test_durations_read_as_a_person_says_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_where_the_stack_has_an_authority_of_its_own_the_sample_trusts_it() -> None:
+    text = "\n".join(farewell({**OUTPUTS, "tls": {"ca": "PEM"}}, {"create": 21}))
+    assert 'json.load(sys.stdin)["tls"]["ca"]' in text
+    assert "curl --cacert ca.pem" in text

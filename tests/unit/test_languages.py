@@ -9,13 +9,13 @@ from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 @pytest.mark.parametrize(
     ("component", "required", "outputs"),
     [
-        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery"}),
+        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery", "tls"}),
         (TtsPool, {"network"}, {"upstreams", "routes", "guarded"}),
         (EnvoyGuard, {"network"}, {"routes"}),
         (
             TraefikEdge,
             {"network", "routes"},
-            {"url", "dashboardUrl", "dashboardUser", "dashboardPassword", "admittedNetwork"},
+            {"url", "dashboardUrl", "dashboardUser", "dashboardPassword", "admittedNetwork", "ca"},
         ),
     ],
 )

@@ -19,6 +19,7 @@ from pulumi_tts.config.pool import Pool, Routes
 from pulumi_tts.config.profile import Health, Overrides, Profile
 from pulumi_tts.config.schema import file_schema_text
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.tls import Dns, GivenCertificate, LetsEncrypt, Tls
 from pulumi_tts.config.weights import Weights
 from pulumi_tts.plan import plan_stack
 
@@ -69,6 +70,7 @@ def test_the_committed_schema_is_the_configs() -> None:
         (CanaryHeader, [("pools", 0, "guard", "canary", "header")]),
         (Edge, [("edge",)]),
         (Dashboard, [("edge", "dashboard")]),
+        (Dns, [("edge", "tls", "letsencrypt", "challenge", "dns")]),
         (Keeper, [("keeper",)]),
         (Restart, [("pools", 0, "restart"), ("pools", 2, "restart")]),
         (Heal, [("pools", 0, "heal")]),
@@ -85,6 +87,15 @@ def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[s
             node = node[step]
         shown |= set(node)
     assert shown == set(model.model_fields)
+
+
+def test_the_reference_shows_every_key_of_tls() -> None:
+    tls = written(REFERENCE)["edge"]["tls"]
+    in_comments = {"self_signed", "certificates"}
+    assert set(tls) | in_comments == set(Tls.model_fields)
+    assert set(tls["letsencrypt"]) | {"ca"} == set(LetsEncrypt.model_fields)
+    text = REFERENCE.read_text()
+    assert [key for key in (*in_comments, "ca", *GivenCertificate.model_fields) if f" {key}:" not in text] == []
 
 
 def test_the_reference_shows_every_key_of_a_profile_and_of_a_pool() -> None:

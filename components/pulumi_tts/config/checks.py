@@ -10,6 +10,7 @@ from pulumi_tts.config.guard_checks import guard_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 from pulumi_tts.config.profile import Profile
+from pulumi_tts.config.tls_checks import tls_checks
 from pulumi_tts.config.weights import Weights
 
 RESERVED_NAMES = ("dashboard", "edge", "guard", "keeper", "network", "socket-proxy")
@@ -38,6 +39,7 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _hosts(ways)
     yield from _collisions(ways)
     yield from _ports(edge)
+    yield from tls_checks(edge, [(way.written_at, way.host) for way in ways])
 
 
 def _names(pools: Mapping[int, Pool]) -> Iterator[Problem]:
@@ -240,7 +242,7 @@ def is_under(path: str, prefix: str) -> bool:
 
 
 def _ports(edge: Edge) -> Iterator[Problem]:
-    if edge.dashboard.enabled and edge.dashboard.port == edge.port:
+    if edge.dashboard.enabled and edge.dashboard.port == edge.http_port:
         yield Problem(
             "edge.dashboard.port",
             shown(edge.dashboard.port),

@@ -1,7 +1,7 @@
 """The hub that models are fetched from."""
 
-from pulumi_tts.config.edge import SecretReference
 from pulumi_tts.config.fields import Strict
+from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.weights import Url
 
 

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
-from pulumi_tts.config.edge import Dashboard, Discovery, Edge, SecretReference
+from pulumi_tts.config.edge import Dashboard, Discovery, Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
@@ -24,7 +24,19 @@ from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.config.tls import (
+    CHALLENGE_TAGS,
+    SETTING_TAGS,
+    TLS_TAGS,
+    Dns,
+    DnsChallenge,
+    GivenCertificate,
+    LetsEncrypt,
+    SelfSigned,
+    Tls,
+)
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -48,8 +60,10 @@ _EXPECTED = {
 _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "dashboard", "password"): "dashboardPassword",
     ("hub", "token"): "hubToken",
+    ("edge", "tls", "certificates", "key"): "edgeKey",
 }
-_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key", re.IGNORECASE)
+_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
+_TAGS = (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *TLS_TAGS, *CHALLENGE_TAGS, *SETTING_TAGS)
 
 
 def load_stack(raw: object) -> Stack:
@@ -146,7 +160,7 @@ def _right(kind: Any, raw: object) -> Any:
 
 def problem_of(details: ErrorDetails, below: str = "") -> Problem:
     """One of pydantic's errors in this package's words."""
-    location = tuple(part for part in details["loc"] if part not in (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS))
+    location = tuple(part for part in details["loc"] if part not in _TAGS)
     value = "(nothing)" if details["type"] == "missing" else _shown_unless_secret(location, details["input"])
     return Problem(yaml_path(location, below), value, *_reason_and_remedy(location, details))
 
@@ -154,8 +168,9 @@ def problem_of(details: ErrorDetails, below: str = "") -> Problem:
 def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, str]:
     kind = details["type"]
     context = details.get("ctx", {})
-    if kind == "model_type" and location in _SECRET_FIELDS:
-        return _in_the_clear(_SECRET_FIELDS[location])
+    named = tuple(part for part in location if isinstance(part, str))
+    if kind == "model_type" and named in _SECRET_FIELDS:
+        return _in_the_clear(_SECRET_FIELDS[named])
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -173,7 +188,8 @@ def _in_the_clear(key: str) -> tuple[str, str]:
 
 def _shown_unless_secret(location: Location, value: object) -> str:
     """The value for a message; what may be a secret stays out of terminals and CI logs."""
-    return "(hidden)" if _SECRET_WORDS.search(yaml_path(location[-2:])) else shown(value)
+    secret = _SECRET_WORDS.search(yaml_path(location[-2:])) or (isinstance(value, str) and "PRIVATE KEY" in value)
+    return "(hidden)" if secret else shown(value)
 
 
 def yaml_path(location: Location, below: str = "") -> str:
@@ -214,11 +230,22 @@ _MODELS: dict[str, type[BaseModel]] = {
     "keeper": Keeper,
     "restart": Restart,
     "heal": Heal,
+    "tls": Tls,
+    "self_signed": SelfSigned,
+    "tls.certificates": GivenCertificate,
+    "certificates.key": SecretReference,
+    "letsencrypt": LetsEncrypt,
+    "challenge": DnsChallenge,
+    "dns": Dns,
+    "credentials": SecretReference,
 }
 
 
 def _fields_at(location: Location) -> list[str]:
     """The keys that may stand at a place of the config."""
     keys = [part for part in location if isinstance(part, str)]
-    model = _MODELS.get(".".join(keys[-2:])) or _MODELS[keys[-1]] if keys else Stack
-    return list(model.model_fields)
+    if not keys:
+        return list(Stack.model_fields)
+    # Below credentials stand names of a user's own.
+    places = (".".join(keys[-2:]), keys[-1], *keys[-2:-1])
+    return list(next(_MODELS[place] for place in places if place in _MODELS).model_fields)

@@ -55,4 +55,6 @@ class Stack(Strict):
         references = [("hub.token.secret", token.secret)] if token else []
         if dashboard.enabled and dashboard.password:
             references.append(("edge.dashboard.password.secret", dashboard.password.secret))
+        if self.edge.https:
+            references += self.edge.https.secret_references
         return references

@@ -1,6 +1,6 @@
 """The Traefik edge on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -9,6 +9,7 @@ import pulumi_docker as docker
 from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
+from pulumi_tts.config.tls_checks import tls_checks
 from pulumi_tts.docker.discovery import Discovery, traefik_health
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
@@ -17,13 +18,15 @@ from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_of
+from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik
 
 _PIDS = 512
-_USER = "65532:65532"  # "nonroot"; Traefik writes nothing, and its ports in the container need no privilege
+_GROUP = 65532
+_USER = f"65532:{_GROUP}"  # "nonroot"; its ports in the container need no privilege
 
 
 class RouteHealthArgs(TypedDict):
@@ -81,6 +84,8 @@ class TraefikEdgeArgs(TypedDict):
     """The folder with what TLS needs for a `tcp://` endpoint. Default: what `DOCKER_CERT_PATH` says."""
     password: NotRequired[pulumi.Input[str]]
     """The dashboard's password. Default: a generated one."""
+    secrets: NotRequired[dict[str, pulumi.Input[str]]]
+    """The secrets that `edge.tls` refers to as `{secret: KEY}`, by their keys."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
     keeper: NotRequired[str]
@@ -93,9 +98,9 @@ class TraefikEdgeArgs(TypedDict):
 
 
 class TraefikEdge(pulumi.ComponentResource):
-    """Traefik in front of pools: host names, path prefixes, a dashboard behind a login.
+    """Traefik in front of pools: host names, path prefixes, certificates, a dashboard behind a login.
 
-    Routes, headers and logins are files in a volume that Traefik watches: changing them restarts nothing.
+    Routes, headers, logins and certificates are files in a volume that Traefik watches: changing them restarts nothing.
 
     Raises ConfigError if `edge` is not right; a route that is not right fails the deployment before it is used.
     """
@@ -110,13 +115,24 @@ class TraefikEdge(pulumi.ComponentResource):
     """The dashboard's password, a secret; empty without a dashboard."""
     admitted_network: pulumi.Output[str]
     """The network that containers of others join to be admitted; empty without `discovery`."""
+    ca: pulumi.Output[str]
+    """With `tls: {self_signed: …}`, the certificate of who signs, in PEM form, for people to trust; else empty."""
 
     def __init__(self, name: str, args: TraefikEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan: EdgePlan = args["plan"] if "plan" in args else _planned(name, args)
         super().__init__("tts:index:TraefikEdge", name, None, opts)
         self._stack = args.get("stack", name)
         image = image_on_host(f"{name}-image", plan.image, self)
-        files: dict[str, pulumi.Input[str]] = {"routes.yml": _routes_file(args["routes"], plan)}
+        routes = pulumi.Output.from_input(args["routes"]).apply(lambda given: _planned_routes(given, plan))
+        files: dict[str, pulumi.Input[str]] = {
+            "routes.yml": routes.apply(lambda routes: traefik.routes_file(routes, plan))
+        }
+        self.ca = pulumi.Output.from_input("")
+        tls = None
+        if plan.tls:
+            tls = EdgeTls(plan, plan.tls, routes, args.get("secrets", {}), stack=self._stack, parent=self)
+            files |= tls.files
+            self.ca = tls.ca
         self.dashboard_url = self.dashboard_user = self.dashboard_password = pulumi.Output.from_input("")
         if dashboard := plan.dashboard:
             password = login_password(f"{name}-dashboard-password", args.get("password"), self)
@@ -134,10 +150,19 @@ class TraefikEdge(pulumi.ComponentResource):
             self.admitted_network = found.admitted
         # Routes that lead to a guard that is not there yet would be answered 502.
         first = [args["after"]] if "after" in args else []
-        live = LiveFiles(f"{name}-files", self._stack, files, image, self, after=first)
+        live = LiveFiles(
+            f"{name}-files",
+            self._stack,
+            files,
+            image,
+            self,
+            reader=_GROUP,
+            written_by_reader=tls.volumes if tls else None,
+            after=first,
+        )
         # The first files are in place before Traefik looks, so its first answers are not 404.
         after = [live.courier, *first]
-        self.container = self._container(name, plan, image, live, networks=networks, after=after, at=at)
+        self.container = self._container(name, plan, image, live, tls=tls, networks=networks, after=after, at=at)
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(
             {
@@ -146,6 +171,7 @@ class TraefikEdge(pulumi.ComponentResource):
                 "dashboard_user": self.dashboard_user,
                 "dashboard_password": self.dashboard_password,
                 "admitted_network": self.admitted_network,
+                "ca": self.ca,
             }
         )
 
@@ -156,6 +182,7 @@ class TraefikEdge(pulumi.ComponentResource):
         image: pulumi.Output[str],
         live: LiveFiles,
         *,
+        tls: EdgeTls | None,
         networks: Iterable[pulumi.Input[str]],
         after: Sequence[pulumi.Resource],
         at: Endpoint,
@@ -166,11 +193,18 @@ class TraefikEdge(pulumi.ComponentResource):
             name=plan.name,
             image=image,
             command=list(traefik.static_arguments(plan, CURRENT)),
+            envs=tls.environment if tls else None,
             user=_USER,
             read_only=True,
             ports=_ports(plan),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in (public, *networks)],
-            volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
+            volumes=[
+                docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
+                *(
+                    docker.ContainerVolumeArgs(container_path=path, volume_name=volume)
+                    for path, volume in (tls.volumes if tls else {}).items()
+                ),
+            ],
             healthcheck=traefik_health(),
             wait=True,
             wait_timeout=60,
@@ -187,18 +221,26 @@ class TraefikEdge(pulumi.ComponentResource):
 def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
+    # The names of its routes are known later.
+    if problems := [*tls_checks(edge, []), *_missing_secrets(edge, args.get("secrets", {}))]:
+        raise ConfigError(problems)
     return plan_edge(edge, name, domain, local_images(args.get("images")), keeper=args.get("keeper"))
 
 
-def _routes_file(routes: pulumi.Input[list[Any]], plan: EdgePlan) -> pulumi.Output[str]:
-    def render(given: Iterable[Any]) -> str:
-        planned = [
-            route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
-        ]
-        _refuse_conflicts(planned, plan)
-        return traefik.routes_file(planned, plan)
+def _missing_secrets(edge: Edge, secrets: Mapping[str, Any]) -> Iterator[Problem]:
+    for path, key in edge.https.secret_references if edge.https else ():
+        if key not in secrets:
+            yield Problem(
+                path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}"
+            )
 
-    return pulumi.Output.from_input(routes).apply(render)
+
+def _planned_routes(given: Iterable[Any], plan: EdgePlan) -> list[Route]:
+    planned = [
+        route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
+    ]
+    _refuse_conflicts(planned, plan)
+    return planned
 
 
 def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:
@@ -217,7 +259,9 @@ def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:
 
 
 def _ports(plan: EdgePlan) -> list[docker.ContainerPortArgs]:
-    published = [(traefik.IN_CONTAINER.web, plan.port)]
+    published = [(traefik.IN_CONTAINER.web, plan.http_port)]
+    if plan.tls:
+        published.append((traefik.IN_CONTAINER.websecure, plan.tls.port))
     if plan.dashboard and plan.dashboard.own_port:
         published.append((traefik.IN_CONTAINER.dashboard, plan.dashboard.port))
     return [docker.ContainerPortArgs(internal=inside, external=outside, ip=plan.bind) for inside, outside in published]

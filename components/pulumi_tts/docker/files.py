@@ -33,6 +33,11 @@ for name in "$@"; do chmod 0640 {_INCOMING}/"$name"; chgrp "$(id -g)" {_INCOMING
 """
 
 
+def _script(reader: int | None, opened: Mapping[str, pulumi.Input[str]]) -> str:
+    open_up = "".join(f'chgrp "$(id -g)" {path}; chmod 0770 {path}\n' for path in opened)
+    return open_up + (_MOVE if reader is None else _PRIVATE + _MOVE)
+
+
 def _brought(exit_code: int | None) -> None:
     # The provider waits for the courier's end and does not look at how it ended.
     if exit_code:
@@ -59,11 +64,13 @@ class LiveFiles:
         parent: pulumi.Resource,
         *,
         reader: int | None = None,
+        written_by_reader: Mapping[str, pulumi.Input[str]] | None = None,
         after: Sequence[pulumi.Resource] = (),
     ) -> None:
         """``reader`` is the group whose programs alone may read the files. Default: anybody who mounts the volume.
 
-        ``after`` is what must be there before the files say so.
+        ``written_by_reader`` are further volumes, by where they are mounted, whose root that group may write into: a
+        fresh volume is root's. ``after`` is what must be there before the files say so.
         """
         self.volume = docker.Volume(
             name, name=name, labels=volume_labels(stack, "files"), opts=pulumi.ResourceOptions(parent=parent)
@@ -72,7 +79,7 @@ class LiveFiles:
             f"{name}-courier",
             name=f"{name}-courier",
             image=image,
-            entrypoints=["/bin/sh", "-c", _MOVE if reader is None else _PRIVATE + _MOVE, "courier"],
+            entrypoints=["/bin/sh", "-c", _script(reader, written_by_reader or {}), "courier"],
             command=sorted(files),
             user=f"0:{reader or 0}",
             network_mode="none",
@@ -80,7 +87,10 @@ class LiveFiles:
                 docker.ContainerUploadArgs(file=f"{_INCOMING}/{file}", content=content)
                 for file, content in sorted(files.items())
             ],
-            volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=self.volume.name)],
+            volumes=[
+                docker.ContainerVolumeArgs(container_path=path, volume_name=volume)
+                for path, volume in {MOUNT: self.volume.name, **(written_by_reader or {})}.items()
+            ],
             must_run=False,
             attach=True,
             restart="no",

@@ -64,7 +64,7 @@ def labels(
 
 
 def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run` or `places`."""
+    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run`, `places` or `acme`."""
     ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
     return [docker.VolumeLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
 

@@ -214,7 +214,9 @@ def _refusal_to_bind(address: str, port: int) -> str | None:
 
 
 def _wanted_ports(edge: EdgePlan) -> dict[int, str]:
-    wanted = {edge.port: "edge.port"}
+    wanted = {edge.http_port: "edge.port"}
+    if edge.tls:
+        wanted[edge.tls.port] = "edge.tls.port"
     if edge.dashboard and edge.dashboard.own_port:
         wanted[edge.dashboard.port] = "edge.dashboard.port"
     return wanted

@@ -5,9 +5,10 @@ from typing import Any
 import pulumi
 
 from pulumi_tts.config import ConfigError, Problem, Stack
+from pulumi_tts.config.tls_checks import key_problems
 
 _LONGEST = {"edge.dashboard.password.secret": 72}  # bytes; bcrypt cuts what is longer
-_LONGEST_OTHER = 4096
+_LONGEST_OTHER = 16_384  # of private keys, an RSA key of 8192 bits has 6 400
 
 
 def written_stack(config: pulumi.Config) -> Any:
@@ -45,6 +46,7 @@ def referenced_secrets(stack: Stack, config: pulumi.Config) -> dict[str, pulumi.
             problems.append(_problem(path, key, reason))
         else:
             secrets[key] = pulumi.Output.secret(value)
+            problems += key_problems(stack.edge, path, value)
     if problems:
         raise ConfigError(problems)
     return secrets

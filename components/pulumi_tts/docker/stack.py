@@ -57,6 +57,10 @@ class SpeechStack(pulumi.ComponentResource):
     """What containers of others need to be admitted: the `network` that they join, and their `labels`; empty where
     they are not looked for."""
 
+    tls: pulumi.Output[dict[str, Any]]
+    """The certificate of who signs the edge's, `ca`, in PEM form, for people to trust; empty where it is not a
+    `self_signed` one."""
+
     def __init__(self, name: str, args: SpeechStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         secrets = args.get("secrets", {})
         plan, reached = _planned(name, args, secrets)
@@ -94,12 +98,15 @@ class SpeechStack(pulumi.ComponentResource):
         self.discovery = pulumi.Output.from_input(
             {"network": edge.admitted_network, "labels": admission(name)} if plan.edge.discovery else {}
         )
+        authority = plan.edge.tls is not None and plan.edge.tls.self_signed
+        self.tls = pulumi.Output.from_input({"ca": edge.ca} if authority else {})
         self.register_outputs(
             {
                 "edge_url": self.edge_url,
                 "pools": self.pools,
                 "dashboard": self.dashboard,
                 "discovery": self.discovery,
+                "tls": self.tls,
             }
         )
 
@@ -152,6 +159,8 @@ class SpeechStack(pulumi.ComponentResource):
         }
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             args["password"] = secrets[plan.edge.dashboard.password_key]
+        if plan.edge.tls:
+            args["secrets"] = {key: secrets[key] for key in plan.edge.tls.secret_keys}
         if guard:
             args["after"] = guard
         return TraefikEdge(plan.edge.name, args, here.options)
@@ -281,8 +290,8 @@ def _refuse_missing(config: Stack, secrets: Mapping[str, pulumi.Input[str]]) -> 
 def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:
     """How clients reach a pool; without a shared route, its URL is its first instance's."""
     return {
-        "url": next(route.url(plan.edge.port) for route in pool.routes),
-        "instances": [route.url(plan.edge.port) for route in pool.instance_routes],
+        "url": next(plan.edge.url_of(route) for route in pool.routes),
+        "instances": [plan.edge.url_of(route) for route in pool.instance_routes],
         "engine": pool.engine,
         "hosts": [instance.host for instance in pool.instances],
     }

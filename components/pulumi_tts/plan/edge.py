@@ -6,7 +6,8 @@ from pulumi_tts.config.checks import filled
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
-from pulumi_tts.plan.routes import Kind, Route, http_url
+from pulumi_tts.plan.routes import Kind, Route, web_url
+from pulumi_tts.plan.tls import TlsPlan, plan_tls
 
 KEEPER_PATH = "/keeper"
 """Where the keeper's page is on the dashboard's host."""
@@ -25,16 +26,18 @@ class DashboardPlan:
     """The config key of a password given by the user; absent for a generated one."""
     keeper: str | None
     """Where the edge reaches a keeper's page, which is behind the same login; absent without one."""
+    https: bool = False
+    """Whether its port is an HTTPS one."""
 
     @property
     def url(self) -> str:
         """Where a person finds it."""
-        return f"{http_url(self.host, self.port)}/dashboard/"
+        return f"{web_url(self.host, self.port, https=self.https)}/dashboard/"
 
     @property
     def keeper_url(self) -> str:
         """Where a person finds the keeper's page; empty without a keeper."""
-        return f"{http_url(self.host, self.port)}{KEEPER_PATH}/" if self.keeper else ""
+        return f"{web_url(self.host, self.port, https=self.https)}{KEEPER_PATH}/" if self.keeper else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class EdgePlan:
     name: str
     image: Image
     bind: str
-    port: int
+    http_port: int
     domain: str
     dashboard: DashboardPlan | None
     discovery: DiscoveryPlan | None
@@ -69,11 +72,22 @@ class EdgePlan:
     compress: bool
     drain: int
     memory: int
+    tls: TlsPlan | None = None
+    """Absent without TLS."""
+
+    @property
+    def port(self) -> int:
+        """Where clients find the edge: its HTTPS port, or without TLS its HTTP one."""
+        return self.tls.port if self.tls else self.http_port
 
     @property
     def url(self) -> str:
         """Where clients find the edge under its domain."""
-        return http_url(self.domain, self.port)
+        return web_url(self.domain, self.port, https=self.tls is not None)
+
+    def url_of(self, route: Route) -> str:
+        """Where clients find a route."""
+        return route.url(self.port, https=self.tls is not None)
 
 
 def dashboard_route(dashboard: DashboardPlan) -> Route:
@@ -86,8 +100,8 @@ def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper:
     return EdgePlan(
         name=name,
         image=edge_image(local_images),
-        bind=edge.bind,
-        port=edge.port,
+        bind=edge.bound_to,
+        http_port=edge.http_port,
         domain=domain,
         dashboard=_dashboard(edge, domain, keeper),
         discovery=_discovery(edge, name, domain, local_images),
@@ -95,6 +109,7 @@ def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper:
         compress=edge.compress,
         drain=edge.drain,
         memory=edge.memory,
+        tls=plan_tls(edge, name, domain),
     )
 
 
@@ -104,11 +119,12 @@ def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | N
         return None
     return DashboardPlan(
         host=filled(dashboard.host, domain),
-        port=dashboard.port or edge.port,
+        port=dashboard.port or edge.https_port or edge.http_port,
         own_port=dashboard.port is not None,
         user=dashboard.user,
         password_key=dashboard.password.secret if dashboard.password else None,
         keeper=keeper,
+        https=edge.https is not None,
     )
 
 

@@ -111,6 +111,8 @@ class PoolGuardPlan:
     instances: tuple[GuardedInstance, ...]
     cookie: str | None
     """The cookie that keeps a session on its instance; absent for an API."""
+    secure: bool
+    """Whether browsers send it over HTTPS alone."""
     slots: int | None
     """Requests an instance works on at once; absent where they are not counted."""
     queue: int | None
@@ -180,10 +182,13 @@ def guarding(guard: GuardPlan, pools: Sequence[PoolGuardPlan]) -> GuardPlan:
     return replace(guard, pools=tuple(pools))
 
 
-def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedInstance]) -> PoolGuardPlan | None:
+def plan_pool_guard(
+    pool: Pool, resource_name: str, instances: Sequence[GuardedInstance], *, https: bool = False
+) -> PoolGuardPlan | None:
     """What the guard does for a pool; absent where its config says `none`.
 
-    ``resource_name`` tells its cookie from that of a pool of the same name in another stack.
+    ``resource_name`` tells its cookie from that of a pool of the same name in another stack; ``https`` says that
+    browsers come by HTTPS alone.
     """
     guard, profile = pool.guard, pool.profile
     if not isinstance(guard, PoolGuard):
@@ -193,6 +198,7 @@ def plan_pool_guard(pool: Pool, resource_name: str, instances: Sequence[GuardedI
         name=pool.name,
         instances=tuple(instances),
         cookie=f"{resource_name}-session" if profile.kind is Kind.ui else None,
+        secure=https,
         slots=slots,
         queue=_queue(guard, slots, len(instances)),
         balance=guard.balance,

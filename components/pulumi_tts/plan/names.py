@@ -41,6 +41,11 @@ def edge_name(stack: str) -> str:
     return f"{stack}-edge"
 
 
+def acme_volume(edge: str) -> str:
+    """The volume with an edge's ACME account and the certificates that it was given."""
+    return f"{edge}-acme"
+
+
 def guard_name(stack: str) -> str:
     """The guard's container."""
     return f"{stack}-guard"

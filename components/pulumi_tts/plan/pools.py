@@ -96,12 +96,13 @@ def plan_pool(
     *,
     places: Sequence[Place],
     published: Mapping[str, Published] | None = None,
+    https: bool = False,
 ) -> PoolPlan:
     """What follows from a pool's config.
 
     ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
     our own start from, ``places`` says where each instance runs, and ``published`` by which port it is reached, by its
-    container's name, if it is not on the edge's host.
+    container's name, if it is not on the edge's host. ``https`` says that browsers come by HTTPS alone.
     """
     profile = pool.profile
     names = [instance_name(resource_name, number) for number in range(1, len(places) + 1)]
@@ -121,7 +122,7 @@ def plan_pool(
         instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
         outputs_limit=pool.outputs_limit,
         weights=filled_weights(profile),
-        guard=plan_pool_guard(pool, resource_name, [_guarded(instance) for instance in instances]),
+        guard=plan_pool_guard(pool, resource_name, [_guarded(instance) for instance in instances], https=https),
     )
 
 

@@ -13,13 +13,14 @@ __all__ = [
     "Kind",
     "Route",
     "conflicts",
-    "http_url",
     "instance_routes",
     "route_from",
     "shared_routes",
+    "web_url",
 ]
 
 HTTP_PORT = 80
+HTTPS_PORT = 443
 CLIENTS_ID = ("X-Request-Id", "")
 """Takes a client's own id of its request away: it would get into logs and file names."""
 
@@ -61,9 +62,9 @@ class Route:
         """Whether a session must stay on its upstream."""
         return self.kind is Kind.ui and len(self.upstreams) > 1
 
-    def url(self, port: int) -> str:
-        """Where a client finds this route, given the edge's port."""
-        return http_url(self.host, port) + self.prefix.rstrip("/")
+    def url(self, port: int, *, https: bool = False) -> str:
+        """Where a client finds this route, given the edge's port, and whether that is the HTTPS one."""
+        return web_url(self.host, port, https=https) + self.prefix.rstrip("/")
 
 
 def conflicts(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
@@ -81,9 +82,10 @@ def conflicts(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
         seen[route.name] = seen[route.host, route.prefix] = route
 
 
-def http_url(host: str, port: int) -> str:
-    """A URL without the port that HTTP implies."""
-    return f"http://{host}" if port == HTTP_PORT else f"http://{host}:{port}"
+def web_url(host: str, port: int, *, https: bool = False) -> str:
+    """A URL without the port that its scheme implies."""
+    scheme, implied = ("https", HTTPS_PORT) if https else ("http", HTTP_PORT)
+    return f"{scheme}://{host}" if port == implied else f"{scheme}://{host}:{port}"
 
 
 def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[str, ...]) -> Iterator[Route]:

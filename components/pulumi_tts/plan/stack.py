@@ -131,6 +131,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             base,
             places=placement.of(pool.name),
             published=published,
+            https=stack.edge.https is not None,
         )
         for pool in stack.pools
     )

@@ -12,6 +12,7 @@ from pulumi_tts.plan.admission import ADMIT
 from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER
 from pulumi_tts.render.traefik import IN_CONTAINER, Tree, ping_arguments, web_arguments
+from pulumi_tts.render.traefik_tls import entry_point
 
 NAME = "edge_discovery"
 """Of the edge's route to it; no route of a pool can have an underscore in its name."""
@@ -75,7 +76,7 @@ def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
     router = {
         "rule": rule,
         "priority": _LAST,
-        "entryPoints": ["web"],
+        "entryPoints": [entry_point(https=edge.tls is not None)],
         "service": NAME,
         "middlewares": [NAME],
     }

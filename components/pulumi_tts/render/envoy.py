@@ -480,6 +480,10 @@ def _stickiness(pool: PoolGuardPlan) -> Tree:
     if not pool.cookie:
         return {"typed_per_filter_config": {name: {**per_route, "disabled": True}}}
     attributes = [{"name": "HttpOnly"}, {"name": "SameSite", "value": "Lax"}]
+    secure = ""
+    if pool.secure:
+        attributes.append({"name": "Secure"})
+        secure = "; Secure"
     state = _extension(
         "envoy.http.stateful_session.cookie",
         "http.stateful_session.cookie.v3.CookieBasedSessionState",
@@ -491,7 +495,9 @@ def _stickiness(pool: PoolGuardPlan) -> Tree:
             name: {**per_route, "stateful_session": {"session_state": state, "strict": True}}
         },
         "metadata": {
-            "filter_metadata": {"pulumi-tts": {"forget": f"{pool.cookie}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"}}
+            "filter_metadata": {
+                "pulumi-tts": {"forget": f"{pool.cookie}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"}
+            }
         },
     }
 

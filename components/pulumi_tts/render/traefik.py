@@ -9,6 +9,7 @@ import yaml
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.traefik_tls import ACME_FOLDER, HTTPS, entry_point, tls_arguments
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
@@ -26,9 +27,12 @@ class Layout:
     address: str = ""
     """Of the ports that are published; every address of its container by default."""
     web: int = 8080
+    websecure: int = 8443
     dashboard: int = 8081
     ping: int = 8082
     """On the container's own loopback."""
+    acme: str = ACME_FOLDER
+    """Where the ACME account and its certificates are kept."""
 
 
 IN_CONTAINER = Layout()
@@ -38,6 +42,7 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
     """Traefik's command line: everything that cannot change while it runs; it watches ``directory`` for the rest."""
     return (
         *web_arguments(edge.drain, layout),
+        *_https_arguments(edge, directory, layout),
         *_dashboard_arguments(edge.dashboard, layout),
         *ping_arguments(layout),
         f"--providers.file.directory={directory}",
@@ -53,14 +58,31 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
 def web_arguments(drain: int, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     """How requests come in and go out; a Traefik that stops lets them finish for ``drain`` seconds."""
     return (
-        f"--entryPoints.web.address={layout.address}:{layout.web}",
-        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
-        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
-        f"--entryPoints.web.transport.lifeCycle.graceTimeOut={drain}s",
+        *_entry_point("web", f"{layout.address}:{layout.web}", drain),
         # A dead instance is given up quickly, so that the retry finds another; an answer may take its time.
         "--serversTransport.forwardingTimeouts.dialTimeout=2s",
+    )
+
+
+def _entry_point(name: str, address: str, drain: int) -> tuple[str, ...]:
+    transport = f"--entryPoints.{name}.transport"
+    return (
+        f"--entryPoints.{name}.address={address}",
+        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
+        f"{transport}.respondingTimeouts.readTimeout=0s",
+        f"{transport}.respondingTimeouts.writeTimeout=0s",
+        f"{transport}.respondingTimeouts.idleTimeout=180s",
+        f"{transport}.lifeCycle.graceTimeOut={drain}s",
+    )
+
+
+def _https_arguments(edge: EdgePlan, directory: str, layout: Layout) -> tuple[str, ...]:
+    if not edge.tls:
+        return ()
+    own_port = edge.dashboard is not None and edge.dashboard.own_port
+    return (
+        *_entry_point(HTTPS, f"{layout.address}:{layout.websecure}", edge.drain),
+        *tls_arguments(edge.tls, [HTTPS, *(["dashboard"] if own_port else [])], directory, layout.acme),
     )
 
 
@@ -89,11 +111,11 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     middlewares = _edge_middlewares(edge)
     for route in routes:
         middlewares |= _route_middlewares(route)
-    routers = {route.name: _router(route, middlewares) for route in routes}
+    routers = {route.name: _router(route, middlewares, entry_point(https=edge.tls is not None)) for route in routes}
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
-        "services": {route.service: _service(route, edge.name) for route in routes},
+        "services": {route.service: _service(route, edge) for route in routes},
         "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
     }
     # Traefik refuses a section that is there and empty.
@@ -106,7 +128,7 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     login = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
     router = {
         "rule": f"Host(`{dashboard.host}`)",
-        "entryPoints": ["dashboard" if dashboard.own_port else "web"],
+        "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
         "service": "api@internal",
         "middlewares": ["dashboard-login"],
     }
@@ -152,7 +174,7 @@ def _route_middlewares(route: Route) -> Tree:
     return own
 
 
-def _router(route: Route, middlewares: Tree) -> Tree:
+def _router(route: Route, middlewares: Tree, comes_in_at: str) -> Tree:
     chain = [
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
@@ -165,7 +187,7 @@ def _router(route: Route, middlewares: Tree) -> Tree:
     used = [name for name in chain if name in middlewares]
     return {
         "rule": _rule(route),
-        "entryPoints": ["web"],
+        "entryPoints": [comes_in_at],
         "service": route.service,
         **({"middlewares": used} if used else {}),
     }
@@ -196,7 +218,7 @@ def _without(prefix: str) -> Tree:
     return {"stripPrefix": {"prefixes": [prefix]}}
 
 
-def _service(route: Route, edge: str) -> Tree:
+def _service(route: Route, edge: EdgePlan) -> Tree:
     balancer: Tree = {
         "servers": [{"url": upstream} for upstream in route.upstreams],
         "passHostHeader": True,
@@ -211,7 +233,9 @@ def _service(route: Route, edge: str) -> Tree:
         }
     if route.sticky:
         # Cookies know no ports: with the edge's name in theirs, two stacks on one host name do not meet.
-        cookie = {"name": f"{edge}-{route.service}", "httpOnly": True, "sameSite": "lax"}
+        cookie = {"name": f"{edge.name}-{route.service}", "httpOnly": True, "sameSite": "lax"}
+        if edge.tls:
+            cookie["secure"] = True
         balancer["sticky"] = {"cookie": cookie}
     return {"loadBalancer": balancer}
 
