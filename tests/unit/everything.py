@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pulumi.runtime.mocks import MockMonitor
 
+from pulumi_tts.config import load_stack
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.docker import SpeechStack, pids
 from pulumi_tts.policy.resource import CONTAINER, Resource
@@ -17,9 +18,6 @@ from tests.unit.conftest import World, run
 
 NAME = "tts-test"
 _REFERENCE = Path(__file__).parents[2] / "docs" / "config.yaml"
-
-GIVEN = {"dashboardPassword": "a given pass/word", "hubToken": "a given hub-token"}
-"""The secrets that the config refers to. Spaces and signs, so that each way to write them down is another."""
 
 SALT = "yMnKy8zNzs/Q0dLT1NXW1w=="
 
@@ -38,6 +36,11 @@ def config() -> dict[str, Any]:
             pool["weights"] = {"revision": 40 * "0"}
         written["pools"].append(pool)
     return written
+
+
+def given() -> dict[str, str]:
+    """The secrets that the config refers to. With spaces and signs, so that each way to write them is another one."""
+    return {key: f"Given for {key}: 7 /+?" for _, key in load_stack(config()).secret_references}
 
 
 @dataclass
@@ -88,5 +91,5 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> Everything:
         pids, "_set_limit", lambda id_, _, limit: bool(world.limited.update({id_.removesuffix("-id"): limit})) or True
     )
     pulumi.runtime.set_mocks(world, project="pulumi-tts", stack="test", preview=False)
-    run(lambda: SpeechStack(NAME, {"config": config(), "secrets": dict(GIVEN), "preflight": False}).edge_url)
+    run(lambda: SpeechStack(NAME, {"config": config(), "secrets": given(), "preflight": False}).edge_url)
     return world

@@ -21,7 +21,7 @@ from pulumi_tts.docker.passwords import bcrypt_hash
 from pulumi_tts.policy.rules import RULES
 from tests.spelled import shown
 from tests.unit.composed import composed
-from tests.unit.everything import GIVEN, NAME, SALT, Everything, everything
+from tests.unit.everything import NAME, SALT, Everything, everything, given
 
 ENVOY = "Envoy's release is its tag, in versions.toml; a digest would be another one for each mirror and architecture"
 TRAEFIK = (
@@ -39,6 +39,7 @@ TOKEN = (
 
 EXPLAINED = {
     ("CL-0001", "*-socket-proxy*"): SOCKET,
+    ("CL-0005", "*-edge"): "the one way in, with TLS and logins; the reference's edge is for the internet",
     ("CL-0018", "*-socket-proxy*"): SOCKET,
     ("CL-0018", "*-courier"): COURIER,
     ("CL-0007", "*-courier"): COURIER,
@@ -177,8 +178,8 @@ def test_what_an_engine_cannot_is_said_with_the_reason_and_nothing_else_is(modul
 @pytest.fixture(scope="module")
 def secrets(made: Everything) -> dict[str, str]:
     """Every value that was generated or given, and its hashes."""
-    hashed = bcrypt_hash(GIVEN["dashboardPassword"], SALT)
-    return made.generated | GIVEN | {"dashboardPassword, hashed": hashed}
+    hashed = bcrypt_hash(given()["dashboardPassword"], SALT)
+    return made.generated | given() | {"dashboardPassword, hashed": hashed}
 
 
 def test_there_are_secrets_to_look_for_and_each_is_used(made: Everything, secrets: dict[str, str]) -> None:
