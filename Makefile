@@ -64,20 +64,20 @@ lint: venv ## formatting, style, strict types, Dockerfiles
 
 .PHONY: test-unit
 test-unit: venv ## seconds; no Docker, no engine
-	$(IN_ENV)/python -m pytest tests/unit
+	$(IN_ENV)/python -m pytest -n 2 tests/unit
 
 .PHONY: test-edge
 test-edge: venv ## the real Traefik with the edge's files, on loopback; no Docker
-	$(IN_ENV)/python -m pytest tests/edge
+	$(IN_ENV)/python -m pytest -n 2 tests/edge
 
 .PHONY: test-guard
 test-guard: venv ## the real Envoy with the guard's files, on loopback; no Docker
-	$(IN_ENV)/python -m pytest tests/guard
+	$(IN_ENV)/python -m pytest -n 2 tests/guard
 
 .PHONY: test-services
 test-services: venv ## the programs of ours that run inside a stack
 	@$(BOOTSTRAP) test-prerequisites
-	$(IN_ENV)/python -m pytest tests/services
+	$(IN_ENV)/python -m pytest -n 3 tests/services
 
 .PHONY: test-system
 test-system: venv ## the real engine, real Docker, real speech

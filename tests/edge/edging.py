@@ -22,7 +22,8 @@ from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import traefik
 from pulumi_tts.render.self_signed import self_signed
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
-from tests.guard.guarding import Stub, free_port, wait_for
+from tests.guard.guarding import Stub
+from tests.loopback import free_port, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
 SEED = "a seed that a real stack keeps as a secret"

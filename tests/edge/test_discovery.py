@@ -11,7 +11,7 @@ import httpx
 
 from pulumi_tts.render import discovery
 from tests.edge.edging import TRAEFIK, planned
-from tests.guard.guarding import free_port, wait_for
+from tests.loopback import free_port, wait_for
 
 ASKED: list[tuple[str, str | None]] = []
 

@@ -18,7 +18,7 @@ from bootstrap.test_tools import sslyze
 from pulumi_tts.plan import StackPlan
 from pulumi_tts.render.self_signed import self_signed
 from tests.edge.edging import Edging, edging, planned
-from tests.guard.guarding import free_port, wait_for
+from tests.loopback import free_port, wait_for
 
 MOZILLA = Path(__file__).with_name("mozilla")
 DAY = 86_400

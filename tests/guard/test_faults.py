@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests.guard.conftest import Start
-from tests.guard.guarding import Guarding, Stub, wait_for
+from tests.guard.guarding import Guarding, Stub
+from tests.loopback import wait_for
 
 NOWHERE = "192.0.2.1"
 """TEST-NET-1: nobody answers, not even that there is nobody."""

@@ -15,7 +15,8 @@ import pytest
 
 from pulumi_tts.plan.guard import POOL_HEADER
 from tests.guard.conftest import Start
-from tests.guard.guarding import Guarding, guarding, wait_for
+from tests.guard.guarding import Guarding, guarding
+from tests.loopback import wait_for
 
 
 @dataclass

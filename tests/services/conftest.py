@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.serving import SERVICES, Server, Start, answers, free_port, wait_for
+from tests.loopback import free_port, wait_for
+from tests.services.serving import SERVICES, Server, Start, answers
 
 sys.path.insert(0, str(SERVICES))  # the packages `voice` and `studio`, as their images have them
 

@@ -1,8 +1,6 @@
 """A service of ours as a process, and what a test asks of it."""
 
-import socket
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,23 +25,9 @@ class Server:
 Start = Callable[..., Server]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def answers(server: Server, path: str) -> bool:
     assert server.process.poll() is None, "the server ended while it was starting"
     try:
         return httpx.get(f"{server.url}{path}", timeout=10).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    """Fails where the condition has not come true within that time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"did not come true within {seconds} s"
-        time.sleep(0.02)

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.guard.guarding import planned, wait_for
+from tests.guard.guarding import planned
+from tests.loopback import wait_for
 from tests.services.fake_docker import FakeDocker
 from tests.services.keeping import Keeping, Traffic, keeping
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.loopback import wait_for
 from tests.services.hearing import read_wav
-from tests.services.serving import SERVICES, Start, wait_for
+from tests.services.serving import SERVICES, Start
 
 LONG = "This sentence is one of several that take their time. " * 4
 """Some 12 s of speech: with VOICE_PACE 0.3 it takes some 4 s."""

@@ -9,8 +9,9 @@ import time
 import httpx
 import pytest
 
+from tests.loopback import wait_for
 from tests.services.hearing import loudness, read_wav
-from tests.services.serving import Server, Start, wait_for
+from tests.services.serving import Server, Start
 
 FORWARDED = {"x-forwarded-host": "voice.example", "x-forwarded-proto": "https"}
 

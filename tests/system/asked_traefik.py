@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from bootstrap.paths import CHECKOUT
-from tests.system.deployment import free_port
+from tests.loopback import free_port
 
 BINARY = CHECKOUT / "images" / "traefik" / "collected" / "traefik"
 NETWORK = "tts-asked-admitted"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bootstrap.pulumi import Engine, find_or_build
-from tests.system.deployment import Deployment, free_port
+from tests.loopback import free_port
+from tests.system.deployment import Deployment
 
 QUICK = {"interval": "2s", "timeout": "2s", "retries": 3, "startup": "120s"}
 """Health checks that tests need not wait for."""
@@ -62,13 +63,11 @@ def dev_like(port: int) -> dict[str, Any]:
 def shared(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A stack that is up; who changes its config changes it back."""
     deployment = Deployment("systest", dev_like(free_port()), tmp_path_factory.mktemp("systest"), engine)
-    try:
+    with deployment.in_place():
         with deployment.events() as events:
             deployment.up()
         deployment.first_up = events
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 @pytest.fixture
@@ -82,14 +81,5 @@ def refused(engine: Engine, tmp_path: Path) -> Deployment:
 @pytest.fixture
 def single(refused: Deployment) -> Iterator[Deployment]:
     """The same, to be brought up; it is taken away afterwards."""
-    try:
+    with refused.in_place():
         yield refused
-    finally:
-        take_away(refused)
-
-
-def take_away(deployment: Deployment) -> None:
-    """Leaves nothing behind, volumes included."""
-    deployment.destroy()
-    for name in deployment.volumes():
-        deployment.docker.volumes.get(name).remove()

@@ -3,14 +3,12 @@
 import contextlib
 import json
 import os
-import random
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import docker
 import httpx
@@ -48,7 +46,7 @@ class Deployment:
         tracked = read_yaml(program / "Pulumi.yaml")
         there, venv = (os.path.relpath(path, self._project) for path in (program, VENV))
         write_yaml(self._project / "Pulumi.yaml", project_file(tracked, there, venv))
-        self.write_config()
+        self._write_config()
         os.environ.update(engine.environment)
         self.stack = auto.create_or_select_stack(
             name,
@@ -56,25 +54,44 @@ class Deployment:
             opts=auto.LocalWorkspaceOptions(env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": self._state.as_uri()}),
         )
 
-    def up(self, **options: Any) -> auto.UpResult:
-        """Brings the stack to its config; `expect_no_changes=True` makes any change an error."""
-        self.write_config()
-        return self.stack.up(**options)
+    @contextmanager
+    def in_place(self) -> Iterator[Self]:
+        """Meanwhile the stack may be up; nothing of it is left, volumes included, after this nor from a run before."""
+        self._sweep()
+        try:
+            yield self
+        finally:
+            try:
+                self.destroy()
+            finally:
+                self._sweep()
+
+    def pulumi(self, *arguments: str) -> auto.CommandResult:
+        """A command of Pulumi's, on this stack. Raises auto.CommandError where it fails."""
+        # Not by the automation API's own up() and its like, which start three more processes for a summary.
+        workspace = self.stack.workspace
+        arguments = (*arguments, "--stack", self.name, "--non-interactive")
+        return workspace.pulumi_command.run(list(arguments), workspace.work_dir, workspace.env_vars)
+
+    def up(self, *, expect_no_changes: bool = False) -> auto.CommandResult:
+        """Brings the stack to its config; with ``expect_no_changes``, any change is an error."""
+        self._write_config()
+        return self.pulumi("up", "--yes", "--skip-preview", *_expecting(expect_no_changes))
 
     def set_secret(self, key: str, value: str) -> None:
         """Does what `pulumi config set --secret` does, and keeps it beside the config."""
-        self.write_config()
+        self._write_config()
         self.stack.set_config(key, auto.ConfigValue(value, secret=True))
         self.extra_config[key] = read_yaml(self._project / f"Pulumi.{self.name}.yaml")["config"][key]
 
-    def refresh(self, **options: Any) -> auto.RefreshResult:
-        """Compares the state with what Docker has."""
-        return self.stack.refresh(**options)
+    def refresh(self, *, expect_no_changes: bool = False) -> auto.CommandResult:
+        """Compares the state with what Docker has; with ``expect_no_changes``, any difference is an error."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", *_expecting(expect_no_changes))
 
-    def destroy(self) -> auto.DestroyResult:
+    def destroy(self) -> auto.CommandResult:
         """Takes the stack down; its deletions take turns, so the program has to run."""
-        self.write_config()
-        return self.stack.destroy(run_program=True)
+        self._write_config()
+        return self.pulumi("destroy", "--yes", "--skip-preview", "--run-program")
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets included."""
@@ -151,11 +168,23 @@ class Deployment:
             told.close()
             listening.join()
 
-    def write_config(self) -> None:
-        """Puts the config where Pulumi reads it, as every command of this class does by itself."""
+    def _sweep(self) -> None:
+        ours: dict[str, Any] = {"label": f"pulumi-tts.stack={self.full_name}"}
+        for container in self.docker.containers.list(all=True, filters=ours):
+            container.remove(force=True)
+        for volume in self.docker.volumes.list(filters=ours):
+            volume.remove()
+        for network in self.docker.networks.list(filters=ours):
+            network.remove()
+
+    def _write_config(self) -> None:
         path = self._project / f"Pulumi.{self.name}.yaml"
         before: Mapping[str, Any] = read_yaml(path) if path.exists() else {}
         write_yaml(path, stack_file({"config": {"tts:stack": self.config, **self.extra_config}}, before))
+
+
+def _expecting(no_changes: bool) -> list[str]:
+    return ["--expect-no-changes"] if no_changes else []
 
 
 class _Loopback(httpx.HTTPTransport):
@@ -173,12 +202,3 @@ class _Loopback(httpx.HTTPTransport):
             extensions=request.extensions,
         )
         return super().handle_request(here)
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on, below those that the kernel gives to outgoing connections meanwhile."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")

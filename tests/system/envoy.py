@@ -12,7 +12,7 @@ import httpx
 from bootstrap.paths import CHECKOUT
 from pulumi_tts.plan.socket_proxy import PORT, SocketProxyPlan
 from pulumi_tts.render import socket_proxy
-from tests.system.deployment import free_port
+from tests.loopback import free_port
 
 BINARY = CHECKOUT / "images" / "envoy" / "collected" / "envoy"
 _PATIENCE = 20.0

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from tests.system.deployment import Deployment
+from tests.system.waiting import TooSlowError
 
 GLANCE = 0.02
 
@@ -29,10 +30,14 @@ class GuardView:
         return {host["hostname"] for host in hosts if _in_rotation(host["health_status"])}
 
     def until(self, pool: str, holds: Callable[[set[str]], bool], within: float) -> float:
-        """Waits until that holds of the instances in rotation; when it did, on the monotonic clock."""
+        """Waits until that holds of the instances in rotation; when it did, on the monotonic clock.
+
+        Raises TooSlowError.
+        """
         deadline = time.monotonic() + within
         while not holds(found := self.serving(pool)):
-            assert time.monotonic() < deadline, f"after {within} s, in rotation: {sorted(found)}"
+            if time.monotonic() > deadline:
+                raise TooSlowError(f"after {within:g} s, in rotation: {sorted(found)}")
             time.sleep(GLANCE)
         return time.monotonic()
 

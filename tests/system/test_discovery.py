@@ -10,8 +10,9 @@ from docker.models.containers import Container
 
 from bootstrap.pulumi import Engine
 from pulumi_tts import command
-from tests.system.conftest import dev_like, take_away
-from tests.system.deployment import Deployment, free_port
+from tests.loopback import free_port
+from tests.system.conftest import dev_like
+from tests.system.deployment import Deployment
 
 PORT = 8000
 Guest = Callable[..., Container]
@@ -39,11 +40,9 @@ def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "headers": {"X-Edge": "ours"},
     }
     deployment = Deployment("admitting", config, tmp_path_factory.mktemp("admitting"), engine)
-    try:
+    with deployment.in_place():
         deployment.up()
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 @pytest.fixture

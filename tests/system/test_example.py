@@ -11,9 +11,10 @@ from bootstrap.paths import CHECKOUT
 from bootstrap.pulumi import Engine
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker.preflight import uses_local_images
+from tests.loopback import free_port
 from tests.services.hearing import read_wav
 from tests.system.conftest import dev_like
-from tests.system.deployment import Deployment, free_port
+from tests.system.deployment import Deployment
 
 EXAMPLE = CHECKOUT / "examples" / "beside-your-own"
 

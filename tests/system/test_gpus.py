@@ -20,9 +20,10 @@ from pulumi_tts import command
 from pulumi_tts.config import load_stack, versions
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image
+from tests.loopback import free_port
 from tests.system.another_docker import another_docker, copy_image
-from tests.system.conftest import dev_like, take_away
-from tests.system.deployment import Deployment, free_port
+from tests.system.conftest import dev_like
+from tests.system.deployment import Deployment
 from tests.system.gpu_stand_in import StandIn, stand_in
 from tests.system.images import edge_on_this_machine
 
@@ -73,11 +74,9 @@ def gpus(runtime: StandIn, engine: Engine, tmp_path_factory: pytest.TempPathFact
         copy_image(base_image(local), there)
         deployment = Deployment("gputest", gpu_config(there, base_image(local)), tmp_path_factory.mktemp("g"), engine)
         deployment.docker = docker.DockerClient(base_url=there)
-        try:
+        with deployment.in_place():
             deployment.up()
             yield deployment
-        finally:
-            take_away(deployment)
 
 
 def arrived(gpus: Deployment, runtime: StandIn) -> dict[str, str]:

@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from bootstrap.pulumi import Engine
+from tests.loopback import free_port
 from tests.system.another_host import AnotherHost, another_host
-from tests.system.conftest import take_away
-from tests.system.deployment import free_port
 from tests.system.guard_view import GuardView
 from tests.system.speaking import BUSY, CUT, WHOLE, Pool, arriving, callers
 from tests.system.test_hosts import Fleet, bring_images, published
-from tests.system.test_keeper import HEALTH, dashboard, lost, seen, status, until
+from tests.system.test_keeper import HEALTH, dashboard, lost, seen, status
+from tests.system.waiting import measured_again, until
 
 NUMBER = 3
 INSTANCES = 4
@@ -72,11 +72,9 @@ def fleet(there: AnotherHost, engine: Engine, tmp_path_factory: pytest.TempPathF
     """A stack on both machines."""
     deployment = Fleet("far", far_config(there), tmp_path_factory.mktemp("far"), engine)
     deployment.there = docker.DockerClient(base_url=there.endpoint)
-    try:
+    with deployment.in_place():
         deployment.up()
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +216,7 @@ def test_an_update_of_both_machines_costs_no_request(fleet: Fleet, voices: Pool)
     fleet.up(expect_no_changes=True)
 
 
+@measured_again
 def test_a_machine_that_cannot_be_reached_costs_no_new_request(fleet: Fleet, voices: Pool) -> None:
     short = voices.texts[0]
     view = GuardView(fleet)
@@ -247,6 +246,7 @@ def test_a_machine_that_cannot_be_reached_costs_no_new_request(fleet: Fleet, voi
     print(f"the slowest took {slowest:.1f} s, alone {short.seconds:.1f} s")
 
 
+@measured_again
 def test_while_the_machine_is_stopped_the_other_serves(fleet: Fleet, voices: Pool, there: AnotherHost) -> None:
     view = GuardView(fleet)
     try:

@@ -22,10 +22,11 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image, engine_image, envoy_image
+from tests.loopback import free_port
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
-from tests.system.conftest import dev_like, take_away
-from tests.system.deployment import Deployment, free_port
+from tests.system.conftest import dev_like
+from tests.system.deployment import Deployment
 from tests.system.images import on_this_machine
 
 OUTSIDE = "198.51.100.1"
@@ -57,11 +58,6 @@ class Fleet(Deployment):
     def instances(self) -> dict[str, str]:
         """The same of instances alone."""
         return {name: id_ for name, id_ in self.everywhere().items() if name.startswith(f"{self.full_name}-voice-")}
-
-    def cli(self, *arguments: str) -> None:
-        """A command of Pulumi's, on this stack."""
-        workspace = self.stack.workspace
-        workspace.pulumi_command.run([*arguments, "--stack", self.name], workspace.work_dir, workspace.env_vars)
 
     def speaks(self, name: str) -> bool:
         """Whether speech comes from a host name at the edge."""
@@ -125,11 +121,9 @@ def fleet(there: AnotherHost, image: str, engine: Engine, tmp_path_factory: pyte
     """A stack on both; who changes its config changes it back."""
     deployment = Fleet("fleet", two_hosts(there, image), tmp_path_factory.mktemp("fleet"), engine)
     deployment.there = docker.DockerClient(base_url=there.endpoint)
-    try:
+    with deployment.in_place():
         deployment.up()
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 @pytest.fixture
@@ -339,7 +333,7 @@ def test_a_host_that_is_gone_for_good_is_given_up(changed: Fleet, there: Another
     try:
         forget, *_ = re.findall(r"`pulumi (state delete [^`]+)`", failure(changed))
         del changed.config["hosts"][1], changed.pool("voice")["pins"]
-        changed.cli(*shlex.split(forget), "--yes")
+        changed.pulumi(*shlex.split(forget), "--yes")
         assert "what it has made stays on there" in changed.up().stdout
         assert changed.speaks("voice5")
         changed.up(expect_no_changes=True)

@@ -2,10 +2,7 @@
 people go on asking; what it says is behind the dashboard's login."""
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +10,11 @@ import httpx
 import pytest
 
 from bootstrap.pulumi import Engine
-from tests.system.conftest import take_away
-from tests.system.deployment import Deployment, Event, free_port
+from tests.loopback import free_port
+from tests.system.deployment import Deployment, Event
 from tests.system.guard_view import GuardView
 from tests.system.speaking import WHOLE, Heard, Pool, callers
+from tests.system.waiting import until
 
 INSTANCES, TRIES = 3, 2
 
@@ -51,11 +49,9 @@ def kept_config(port: int) -> dict[str, Any]:
 def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The stack of this file, up."""
     deployment = Deployment("kept", kept_config(free_port()), tmp_path_factory.mktemp("kept"), engine)
-    try:
+    with deployment.in_place():
         deployment.up()
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 @pytest.fixture(scope="module")
@@ -96,33 +92,6 @@ def status(stack: Deployment) -> dict[str, Any]:
 
 def seen(stack: Deployment, name: str) -> dict[str, Any]:
     return dict(next(each for each in status(stack)["instances"] if each["name"] == name))
-
-
-def until(holds: Callable[[], bool], within: float) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, f"did not come true within {within} s"
-        time.sleep(0.3)
-
-
-@contextmanager
-def happening(stack: Deployment) -> Iterator[list[Event]]:
-    """What happens to the instances meanwhile. Docker itself remembers 256 events, and health checks are many."""
-    seen: list[Event] = []
-    filters = {"type": "container", "label": f"pulumi-tts.stack={stack.full_name}"}
-    told = stack.docker.events(decode=True, filters={**filters, "event": ["die", "restart", "health_status"]})
-
-    def note() -> None:
-        for event in told:
-            seen.append((event["timeNano"] / 1e9, event["Action"], event["Actor"]["Attributes"]["name"]))
-
-    listening = threading.Thread(target=note, daemon=True)
-    listening.start()
-    try:
-        yield seen
-    finally:
-        time.sleep(0.5)
-        told.close()
 
 
 def most_out_at_once(events: list[Event]) -> int:
@@ -171,7 +140,7 @@ def test_it_says_who_is_busy(stack: Deployment, voices: Pool) -> None:
 
 def test_the_sick_is_restarted_and_nobody_loses_a_request(stack: Deployment, voices: Pool) -> None:
     name = instances(stack)[0]
-    with happening(stack) as events, callers(voices, 3, voices.texts[:2]) as heard:
+    with stack.events() as events, callers(voices, 3, voices.texts[:2]) as heard:
         assert stack.inside("voice-1", "touch", "/tmp/sick")[0] == 0
         until(lambda: seen(stack, name)["last_restart"] is not None, 120)
         all_serve(stack)
@@ -186,7 +155,7 @@ def test_the_sick_is_restarted_and_nobody_loses_a_request(stack: Deployment, voi
 def test_two_that_are_sick_are_restarted_one_after_the_other(stack: Deployment, voices: Pool) -> None:
     names = instances(stack)[:2]
     before = [seen(stack, name)["last_restart"] for name in names]
-    with happening(stack) as events, callers(voices, 2, voices.texts[:1]) as heard:
+    with stack.events() as events, callers(voices, 2, voices.texts[:1]) as heard:
         for number in (1, 2):
             stack.inside(f"voice-{number}", "touch", "/tmp/sick")
         until(
@@ -204,7 +173,7 @@ def test_who_does_not_get_well_is_given_up_loudly_and_cared_for_again_once_it_is
 ) -> None:
     name = instances(stack)[2]
     earlier = seen(stack, name)["restarts"]
-    with happening(stack) as events, callers(voices, 2, voices.texts[:1]) as heard:
+    with stack.events() as events, callers(voices, 2, voices.texts[:1]) as heard:
         stack.inside("voice-3", "touch", "/outputs/sick")
         until(lambda: seen(stack, name)["gave_up"], 180)
         assert seen(stack, name)["restarts"] == TRIES
@@ -224,7 +193,7 @@ def test_all_are_restarted_at_their_time_one_by_one_and_nobody_loses_a_request(s
     stack.up()
     assert stack.lasting_ids() == before, "a schedule is a file"
     until(lambda: status(stack)["next_restart"] == at.isoformat(timespec="minutes").replace("+", ":00+"), 10)
-    with happening(stack) as events, callers(voices, 3, voices.texts) as heard:
+    with stack.events() as events, callers(voices, 3, voices.texts) as heard:
         until(lambda: status(stack)["restarting"], 100)
         until(lambda: not status(stack)["restarting"], 180)
         all_serve(stack)

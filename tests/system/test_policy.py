@@ -11,7 +11,8 @@ from pulumi import automation as auto
 
 from bootstrap.paths import CHECKOUT, VENV
 from bootstrap.pulumi import Engine
-from tests.system.deployment import Deployment, free_port
+from tests.loopback import free_port
+from tests.system.deployment import Deployment
 
 Preview = Callable[..., tuple[bool, str]]
 
@@ -42,12 +43,12 @@ def preview(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     def run(stack: str, program: Path, settings: dict[str, object] | None = None, **config: object) -> tuple[bool, str]:
         deployment = Deployment(stack, config, tmp_path / stack, engine, program=program)
-        deployment.write_config()
         pack = subprocess.check_output(["pulumi-tts", "policy"], text=True).strip()
         settings_file = tmp_path / "settings.json"
         settings_file.write_text(json.dumps(settings or {}))
+        options = ("--policy-pack", pack, "--policy-pack-config", str(settings_file))
         try:
-            previewed = deployment.stack.preview(policy_packs=[pack], policy_pack_configs=[str(settings_file)])
+            previewed = deployment.pulumi("preview", *options)
         except auto.CommandError as error:
             return False, str(error)
         return True, previewed.stdout

@@ -2,8 +2,8 @@
 
 import os
 import shutil
+import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from bootstrap.pulumi import Engine
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image
+from tests.loopback import free_port
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, address_of, another_host
-from tests.system.conftest import dev_like, take_away
-from tests.system.deployment import Deployment, free_port
+from tests.system.conftest import dev_like
+from tests.system.deployment import Deployment
 from tests.system.test_hosts import failure
+from tests.system.waiting import until
 
 NUMBER = 2
 
@@ -114,10 +116,8 @@ def remote(there: AnotherHost, base: str, local: bool, engine: Engine, tmp_path:
         "edge": {"port": free_port()},
     }
     deployment = Deployment("remote", config, tmp_path / "stack", engine)
-    try:
+    with deployment.in_place():
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 def runs_there(there: AnotherHost) -> list[str]:
@@ -172,6 +172,12 @@ def ssh_config(folder: Path, there: AnotherHost) -> str:
     return f"ssh://root@{there.address}:2222"
 
 
+def listens(address: str, port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
 @pytest.mark.skipif(not shutil.which("sshd"), reason="no sshd here (Debian's openssh-server)")
 def test_an_engine_behind_ssh(
     remote: Deployment, there: AnotherHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -180,7 +186,7 @@ def test_an_engine_behind_ssh(
     remote.config["hosts"][1]["docker"] = ssh_config(tmp_path, there)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with there.running("/usr/sbin/sshd", "-D", "-f", str(tmp_path / "sshd_config")):
-        time.sleep(1)
+        until(lambda: listens(there.address, 2222), 30)
         remote.up()
         assert runs_there(there) == ["tts-remote-idle-1"]
         remote.up(expect_no_changes=True)

@@ -13,7 +13,8 @@ from docker.models.containers import Container
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import plan_stack
 from pulumi_tts.render import traefik
-from tests.system.deployment import Deployment, free_port
+from tests.loopback import free_port
+from tests.system.deployment import Deployment
 
 API_PORT = 8088
 

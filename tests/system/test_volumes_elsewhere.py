@@ -11,11 +11,11 @@ import pytest
 from bootstrap.pulumi import Engine
 from pulumi_tts.config import versions
 from pulumi_tts.plan.images import envoy_image, own_image
+from tests.loopback import free_port
 from tests.services.hub import REPOSITORY, Hub
 from tests.system.another_docker import copy_image
 from tests.system.another_host import AnotherHost, another_host
-from tests.system.conftest import take_away
-from tests.system.deployment import Deployment, free_port
+from tests.system.deployment import Deployment
 from tests.system.images import on_this_machine
 from tests.system.test_weights import TOKEN, hub, reading_engine
 
@@ -60,10 +60,8 @@ def fleet(hub: Hub, engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
         copy_image(BASE, there.endpoint)
         deployment = Deployment("volumes", two_hosts(there, hub.url), tmp_path_factory.mktemp("volumes"), engine)
         deployment.set_secret("tts:hubToken", TOKEN)
-        try:
+        with deployment.in_place():
             yield deployment, docker.DockerClient(base_url=there.endpoint)
-        finally:
-            take_away(deployment)
 
 
 def test_each_host_fetches_once_and_tidies_what_is_on_it(fleet: tuple[Deployment, Any], hub: Hub) -> None:

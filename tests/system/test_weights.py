@@ -21,9 +21,10 @@ from bootstrap.pulumi import Engine
 from pulumi_tts.config import load_stack
 from pulumi_tts.docker.preflight import uses_local_images
 from pulumi_tts.plan.images import base_image
+from tests.loopback import free_port
 from tests.services.hub import REPOSITORY, REVISION, Hub, a_hub
-from tests.system.conftest import dev_like, take_away
-from tests.system.deployment import Deployment, free_port
+from tests.system.conftest import dev_like
+from tests.system.deployment import Deployment
 
 MODEL = random.Random(2).randbytes(12_000_000)
 FILES = {"config.json": b"{}", "model.safetensors": MODEL}
@@ -68,10 +69,8 @@ def weights(hub: Hub, engine: Engine, tmp_path_factory: pytest.TempPathFactory) 
     }
     deployment = Deployment("weights", config, tmp_path_factory.mktemp("weights"), engine)
     deployment.set_secret("tts:hubToken", TOKEN)
-    try:
+    with deployment.in_place():
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 @pytest.fixture
