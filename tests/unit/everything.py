@@ -91,5 +91,5 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> Everything:
         pids, "_set_limit", lambda id_, _, limit: bool(world.limited.update({id_.removesuffix("-id"): limit})) or True
     )
     pulumi.runtime.set_mocks(world, project="pulumi-tts", stack="test", preview=False)
-    run(lambda: SpeechStack(NAME, {"config": config(), "secrets": given(), "preflight": False}).edge_url)
+    run(lambda: SpeechStack(NAME, {"config": config(), "secrets": dict(given()), "preflight": False}).edge_url)
     return world
