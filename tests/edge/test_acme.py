@@ -14,7 +14,7 @@ from pulumi_tts.config.pem import names_of
 from pulumi_tts.plan import StackPlan
 from tests.edge.edging import Edging, edging, planned
 from tests.edge.pebble import CREDENTIAL, Pebble, dns_provider, running_pebble
-from tests.guard.guarding import wait_for
+from tests.loopback import wait_for
 
 DOMAIN = "voice.test"
 VOICE, INSTANCE = f"voice.{DOMAIN}", f"voice2.{DOMAIN}"
@@ -61,20 +61,24 @@ def certificate(edge: Edging, host: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate(pem.encode())
 
 
-@pytest.fixture(scope="module")
-def short_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pebble, Edging, int]]:
-    """An edge whose certificates are due to be renewed soon after they came, and which one came first; begun before
-    the other tests, which have something to do meanwhile."""
-    folder = tmp_path_factory.mktemp("short-lived")
-    with running_pebble(folder, lasting=RENEWED_BEFORE + 5) as server:
-        plan = ordered(server, {"name": "voice"}, lasts="1h")
-        with fronting(folder, plan) as edge:
-            yield server, edge, certificate(edge, VOICE).serial_number
+def test_it_renews_in_time_by_itself(tmp_path: Path) -> None:
+    with (
+        running_pebble(tmp_path, lasting=RENEWED_BEFORE + 5) as server,
+        fronting(tmp_path, ordered(server, {"name": "voice"}, lasts="1h")) as edge,
+    ):
+        first, process = certificate(edge, VOICE).serial_number, edge.process
+        account = json.loads((Path(edge.layout.acme) / "acme.json").read_text())["acme"]["Account"]
+        assert account["Email"] == "ops@voice.test"
+        # Traefik looks once a minute.
+        wait_for(lambda: certificate(edge, VOICE).serial_number != first, 150)
+        assert edge.process is process, "the same Traefik"
+        with edge.https(VOICE, ca=server.root()) as client:
+            assert client.get("/echo").status_code == 200
 
 
 @pytest.mark.parametrize("challenge", ["tls_alpn", "http"])
 def test_each_name_gets_a_certificate_and_no_restart_or_replacement_orders_another(
-    short_lived: object, tmp_path: Path, challenge: str
+    tmp_path: Path, challenge: str
 ) -> None:
     with running_pebble(tmp_path, challenge) as server:
         plan = ordered(server, challenge=challenge)
@@ -124,18 +128,3 @@ def test_a_wildcard_comes_by_dns_with_a_secret_that_is_a_file(tmp_path: Path) ->
             edge.write(ordered(server, {**POOL, "instances": 9}, challenge={"dns": dns}, wildcard=True))
             wait_for(lambda: edge.shown(f"voice9.{DOMAIN}") is not None)
             assert server.orders() == 1
-
-
-def test_it_renews_in_time_by_itself(short_lived: tuple[Pebble, Edging, int]) -> None:
-    server, edge, first = short_lived
-    process = edge.process
-    wait_for(lambda: certificate(edge, VOICE).serial_number != first, 150)
-    assert edge.process is process, "the same Traefik"
-    with edge.https(VOICE, ca=server.root()) as client:
-        assert client.get("/echo").status_code == 200
-
-
-def test_the_account_is_the_one_address_that_was_given(short_lived: tuple[Pebble, Edging, int]) -> None:
-    _, edge, _ = short_lived
-    account = json.loads((Path(edge.layout.acme) / "acme.json").read_text())["acme"]["Account"]
-    assert account["Email"] == "ops@voice.test"

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -140,9 +141,9 @@ class Deployment:
         found: dict[str, Any] = next(pool for pool in self.config["pools"] if pool["name"] == name)
         return found
 
-    def client(self, **options: Any) -> httpx.Client:
+    def client(self, *, verify: ssl.SSLContext | bool = True, **options: Any) -> httpx.Client:
         """An HTTP client that finds the stack's host names on this machine, as browsers and curl do."""
-        return httpx.Client(transport=_Loopback(), timeout=30, **options)
+        return httpx.Client(transport=_Loopback(verify=verify), timeout=30, **options)
 
     @contextmanager
     def events(self) -> Iterator[list[Event]]:
@@ -199,6 +200,6 @@ class _Loopback(httpx.HTTPTransport):
             request.url.copy_with(host="127.0.0.1"),
             headers=request.headers,
             stream=request.stream,
-            extensions=request.extensions,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
         )
         return super().handle_request(here)

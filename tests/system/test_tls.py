@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from bootstrap.pulumi import Engine
-from tests.system.conftest import dev_like, take_away
-from tests.system.deployment import Deployment, free_port
+from tests.loopback import free_port
+from tests.system.conftest import dev_like
+from tests.system.deployment import Deployment
 
 UNREACHABLE = "https://127.0.0.1:1/directory"
 """An ACME server that is not there: what is looked at is where its account would be."""
@@ -21,11 +22,9 @@ def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     config["pools"] = [{**config["pools"][0], "instances": 1, "guard": "none"}]
     config["edge"]["tls"] = {"self_signed": {}, "port": free_port()}
     deployment = Deployment("tls", config, tmp_path_factory.mktemp("tls"), engine)
-    try:
+    with deployment.in_place():
         deployment.up()
         yield deployment
-    finally:
-        take_away(deployment)
 
 
 def trusting(stack: Deployment) -> httpx.Client:
