@@ -1,5 +1,6 @@
 """A stack with everything that can be asked for, on mocks: each resource as Pulumi would be given it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,14 @@ class Everything(World):
 
 def everything(monkeypatch: pytest.MonkeyPatch) -> Everything:
     """Makes the stack; what became of it."""
+    return made_by(
+        lambda: SpeechStack(NAME, {"config": config(), "secrets": dict(given()), "preflight": False}).edge_url,
+        monkeypatch,
+    )
+
+
+def made_by(program: Callable[[], pulumi.Output[Any]], monkeypatch: pytest.MonkeyPatch) -> Everything:
+    """Runs a program; what became of it."""
     world = Everything(computed={"b64Std": SALT})
     register = MockMonitor.RegisterResource
 
@@ -91,5 +100,5 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> Everything:
         pids, "_set_limit", lambda id_, _, limit: bool(world.limited.update({id_.removesuffix("-id"): limit})) or True
     )
     pulumi.runtime.set_mocks(world, project="pulumi-tts", stack="test", preview=False)
-    run(lambda: SpeechStack(NAME, {"config": config(), "secrets": dict(given()), "preflight": False}).edge_url)
+    run(program)
     return world

@@ -4,9 +4,10 @@ What is not as they ask stands in a table, with the reason; what is not in it fa
 needed any more.
 """
 
+import importlib
 import json
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ from pulumi_tts.docker.passwords import bcrypt_hash
 from pulumi_tts.policy.rules import RULES
 from tests.spelled import shown
 from tests.unit.composed import composed
-from tests.unit.everything import NAME, SALT, Everything, everything, given
+from tests.unit.everything import NAME, SALT, Everything, everything, given, made_by
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "beside-your-own"
 
 ENVOY = "Envoy's release is its tag, in versions.toml; a digest would be another one for each mirror and architecture"
 TRAEFIK = (
@@ -66,9 +69,9 @@ OURS_ROOT = ("*-courier", "*-socket-proxy*")
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Everything]:
+def made() -> Everything:
     with pytest.MonkeyPatch.context() as patching:
-        yield everything(patching)
+        return everything(patching)
 
 
 def found(made: Everything) -> list[Finding]:
@@ -126,6 +129,15 @@ def test_what_would_be_wrong_is_found(change: dict[str, Any], rule: str, made: E
 def test_nothing_of_ours_breaks_a_rule_of_our_policy_pack(rule: Any, made: Everything) -> None:
     problems = [str(problem) for resource in made.resources for problem in rule.problems(resource)]
     assert problems == []
+
+
+def test_the_example_breaks_none_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLE)
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    program = importlib.import_module("infrastructure")
+    made = made_by(lambda: program.infrastructure("local", 8090).url, monkeypatch)
+    assert "example-page" in made.containers()
+    assert [str(problem) for rule in RULES for resource in made.resources for problem in rule.problems(resource)] == []
 
 
 def test_every_container_is_as_the_design_says(made: Everything) -> None:
