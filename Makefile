@@ -28,6 +28,10 @@ up: venv ## bring the stack `dev` up on this machine, installing what is missing
 preview: venv ## show what `make up` would change
 	@$(BOOTSTRAP) preview
 
+.PHONY: policy
+policy: venv ## the same, held to the policy pack: what does a container open?
+	@$(BOOTSTRAP) policy
+
 .PHONY: outputs
 outputs: venv ## the stack's outputs as JSON, secrets included
 	@$(BOOTSTRAP) outputs

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -325,6 +327,14 @@ def test_the_command_says_where_the_pack_is(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(shutil, "which", lambda program: f"/somewhere/{program}")
     pack = yaml.safe_load((folder.pack_folder() / "PulumiPolicy.yaml").read_text())
     assert f"pulumi-analyzer-policy-{pack['runtime']}" == folder.PROGRAM, "by this name Pulumi looks for it"
+
+
+def test_the_pack_has_the_packages_version() -> None:
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    pack = yaml.safe_load((Path(folder.__file__).parent / "PulumiPolicy.yaml").read_text())
+    assert pack["version"] == project["version"]
+    assert folder.PROGRAM in project["scripts"]
 
 
 def test_what_the_pack_lacks_is_said_before_pulumi_fails(monkeypatch: pytest.MonkeyPatch) -> None:
