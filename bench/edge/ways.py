@@ -18,6 +18,7 @@ from bootstrap.paths import CHECKOUT
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render.traefik_auth import login_file
 
 HOST = "voice.localhost"
 """What clients ask for."""
@@ -175,6 +176,8 @@ def _traefik(folder: Path, plan: StackPlan, routes: Sequence[Route]) -> Iterator
     files, port = folder / "files", free_port()
     files.mkdir()
     (files / "routes.yml").write_text(traefik.routes_file(routes, plan.edge))
+    (files / "front.yml").write_text(traefik.front_file(plan.edge))
+    (files / "login.yml").write_text(login_file(routes, plan.edge.auth, {}))
     layout = traefik.Layout(address="127.0.0.1", web=port, ping=free_port())
     with _running([str(_TRAEFIK), *traefik.static_arguments(plan.edge, str(files), layout)], port):
         yield port

@@ -1,4 +1,7 @@
-"""The real Traefik with the edge's own files, as a process on loopback; behind it, a stand-in for every upstream."""
+"""The real Traefik with the edge's own files, as a process on loopback.
+
+Behind it is a stand-in for every upstream; or the real guard, as another process, and a stand-in for each instance.
+"""
 
 import os
 import shutil
@@ -6,8 +9,8 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +24,9 @@ from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import traefik
 from pulumi_tts.render.self_signed import self_signed
+from pulumi_tts.render.traefik_auth import login_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
-from tests.guard.guarding import Stub
+from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
 from tests.loopback import free_port, wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
@@ -33,17 +37,20 @@ PASSWORD_HASH = "$2a$05$ujnU/WPPgNheFKrK7/bsg.rgGLUvmNYx8NYBY7Sdnz20HDtwceWNy"
 
 @dataclass
 class Edging:
-    """A running edge, and the one stand-in that all its routes lead to."""
+    """A running edge, and the one stand-in that all its routes lead to, save those that a guard takes."""
 
     folder: Path
     upstream: Stub
     layout: traefik.Layout
+    guard: Guarding | None = None
     process: subprocess.Popen[bytes] | None = None
     routes: list[Route] = field(default_factory=list)
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Those of the config, by their keys."""
     ca: str = ""
     """Who signs its certificates, where that is an authority of its own."""
+    _known: dict[str, int] = field(default_factory=dict)
+    """How many requests of each stand-in `arrived` has told of."""
 
     @property
     def port(self) -> int:
@@ -53,7 +60,9 @@ class Edging:
         """A client for one of its host names."""
         headers = {"Host": host, **options.pop("headers", {})}
         base = f"http://127.0.0.1:{self.port}"
-        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, **options)
+        return httpx.Client(
+            base_url=base, headers=headers, timeout=30, trust_env=False, **({"verify": NO_TLS} | options)
+        )
 
     def https(self, host: str, ca: str = "", **options: Any) -> httpx.Client:
         """A client that comes by HTTPS and trusts ``ca`` alone; by default the edge's own authority."""
@@ -72,10 +81,19 @@ class Edging:
 
     def write(self, plan: StackPlan) -> None:
         """What the courier does: each file moved into place."""
-        self.routes = [self._to_the_stub(route) for route in plan.routes]
-        written = {"routes.yml": traefik.routes_file(self.routes, plan.edge)}
+        self.routes = [self._led_here(route, plan) for route in plan.routes]
+        checked_at = f"http://127.0.0.1:{self.guard.layout.auth_port}" if self.guard else None
+        auth = replace(plan.edge.auth, checked_at=checked_at)
+        written = {
+            "login.yml": login_file(self.routes, auth, {user.name: PASSWORD_HASH for user in auth.users}),
+            "routes.yml": traefik.routes_file(self.routes, plan.edge),
+            "front.yml": traefik.front_file(plan.edge),
+        }
         if plan.edge.dashboard:
-            written["dashboard.yml"] = traefik.dashboard_file(plan.edge.dashboard, PASSWORD_HASH)
+            keeper = f"http://127.0.0.1:{self.upstream.port}" if plan.edge.dashboard.keeper else None
+            written["dashboard.yml"] = traefik.dashboard_file(
+                replace(plan.edge.dashboard, keeper=keeper), PASSWORD_HASH
+            )
         if plan.edge.tls:
             written |= {"tls.yml": self._tls(plan.edge, plan.edge.tls), **tls_files(plan.edge.tls, self.secrets)}
         files = self.folder / "files"
@@ -94,8 +112,32 @@ class Edging:
         pairs = [(given.certificate, self.secrets[given.key]) for given in tls.given]
         return tls_file(tls, pairs, ordered_names(tls, tls.acme, routes) if tls.acme else [])
 
-    def _to_the_stub(self, route: Route) -> Route:
-        return replace(route, upstreams=(f"http://127.0.0.1:{self.upstream.port}",), health=None)
+    def _led_here(self, route: Route, plan: StackPlan) -> Route:
+        guarded = self.guard and plan.guard and route.upstreams == (plan.guard.url,)
+        here = self.guard.url if self.guard and guarded else f"http://127.0.0.1:{self.upstream.port}"
+        return replace(route, upstreams=(here,), health=None)
+
+    def reached(self) -> list[dict[str, Any]]:
+        """Every request that has come through so far: to the upstream, or to an instance behind the guard."""
+        return [request for stub in self._stubs() for request in stub.seen()["requests"]]
+
+    def arrived(self) -> list[dict[str, Any]]:
+        """The requests that have come through since this was last asked, each with the stand-in that it came `at`."""
+        came = []
+        for stub in self._stubs():
+            requests = stub.seen()["requests"]
+            new = requests[self._known.get(stub.name, 0) :]
+            self._known[stub.name] = len(requests)
+            came += [{"at": stub.name, **each} for each in new if each["headers"].get("user-agent") != "Envoy/HC"]
+        return came
+
+    def _stubs(self) -> list[Stub]:
+        return [self.upstream, *(stub for stubs in (self.guard.pools if self.guard else {}).values() for stub in stubs)]
+
+    def wait_until(self, condition: Callable[[httpx.Client], bool]) -> None:
+        """Waits until the edge has read a file that was changed: it looks every other second."""
+        with self.client() as client:
+            wait_for(lambda: condition(client))
 
     def start(self, plan: StackPlan) -> None:
         self.write(plan)
@@ -105,18 +147,20 @@ class Edging:
         environment = {**os.environ, **dict(each.split("=", 1) for each in told)}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log, env=environment)
-        wait_for(self._redirects if plan.edge.tls else self._answers)
+        wait_for(self._is_strict if plan.edge.tls else self._answers)
 
     def shown(self, host: str) -> str | None:
         """The certificate, as PEM, that it shows to who asks for a host name; None where it refuses to."""
         return shown(self.layout.websecure, host)
 
-    def _redirects(self) -> bool:
-        """Whether it has taken its files; certificates may still be on their way."""
+    def _is_strict(self) -> bool:
+        """Whether it has taken its files: before, it shows anybody a certificate of Traefik's own; ours may still be
+        on their way."""
         assert self.process
         assert self.process.poll() is None, self.log()[-2000:]
         try:
-            return self.client(self.routes[0].host).get("/").is_redirect and "edge_hsts@file" not in self.log()
+            with self.client(self.routes[0].host) as client:
+                return client.get("/").is_redirect and self.shown("nobody.invalid") is None
         except httpx.TransportError:
             return False
 
@@ -186,10 +230,13 @@ def planned(*pools: dict[str, Any], domain: str = "localhost", **edge: Any) -> S
 
 
 @contextmanager
-def edging(folder: Path, plan: StackPlan, secrets: Mapping[str, str] | None = None) -> Iterator[Edging]:
+def edging(
+    folder: Path, plan: StackPlan, secrets: Mapping[str, str] | None = None, *, guarded: bool = False
+) -> Iterator[Edging]:
     """An edge with this plan's routes, all of which lead to one stand-in that says what it was asked.
 
-    With TLS it is where the plan says, as it sends people there.
+    With TLS it is where the plan says, as it sends people there. With ``guarded``, the routes of guarded pools lead to
+    the plan's real guard, and there to a stand-in for each instance.
     """
     tls = plan.edge.tls
     layout = traefik.Layout(
@@ -201,9 +248,12 @@ def edging(folder: Path, plan: StackPlan, secrets: Mapping[str, str] | None = No
         acme=str(folder),
     )
     edge = Edging(folder, Stub("upstream"), layout, secrets=secrets or {})
-    try:
+    with ExitStack() as ends:
+        ends.callback(edge.end)
+        if guarded:
+            assert plan.guard, "no pool of this plan is guarded"
+            (folder / "guard").mkdir()
+            edge.guard = ends.enter_context(guarding_plan(folder / "guard", plan.guard))
         edge.upstream.start()
         edge.start(plan)
         yield edge
-    finally:
-        edge.end()

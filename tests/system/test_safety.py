@@ -72,3 +72,34 @@ def test_an_instance_reaches_nothing_outside_its_network(shared: Deployment) -> 
     code, output = shared.inside("voice-1", "python3", "-c", attempt)
     assert code != 0
     assert b"TimeoutError" in output or b"unreachable" in output, output
+
+
+NEAR = """
+import os, socket
+def answers(host, port, ask=b""):
+    try:
+        with socket.create_connection((host, port), timeout=3) as there:
+            there.sendall(ask)
+            return there.recv(4096).split(b"\\r\\n")[0].decode() or "open"
+    except OSError as error:
+        return type(error).__name__
+status = b"GET %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n"
+print(os.path.exists("/var/run/docker.sock"))
+print(answers("{guard}", 9901), answers("{guard}", 8081, status % b"/config_dump"), answers("{edge}", 8082))
+print(answers("{socket_proxy}", 2375), answers("1.1.1.1", 443), answers("example.com", 443))
+"""
+"""Tries, from inside an instance, what it has no business with."""
+
+
+def test_an_instance_reaches_no_control_of_its_stack(shared: Deployment) -> None:
+    names = {part: f"{shared.full_name}-{part}" for part in ("guard", "edge")}
+    program = NEAR.format(**names, socket_proxy=f"{shared.full_name}-socket-proxy")
+    code, output = shared.inside("voice-1", "python3", "-c", program)
+    assert code == 0, output
+    has_the_socket, controls, others = output.decode().splitlines()
+    assert has_the_socket == "False"
+    assert controls == "ConnectionRefusedError HTTP/1.1 404 Not Found ConnectionRefusedError", (
+        "the guard's admin, what it shows of itself, and the edge's ping"
+    )
+    for reached in others.split(" ", 2):
+        assert reached in ("gaierror", "TimeoutError", "OSError"), "Docker by its proxy, and the internet"

@@ -23,7 +23,7 @@ class Traffic:
 
 
 @contextmanager
-def steady_requests(deployment: Deployment, url: str) -> Iterator[Traffic]:
+def steady_requests(deployment: Deployment, url: str, **headers: str) -> Iterator[Traffic]:
     """Asks for ``url`` again and again until the block ends, each time on a new connection."""
     traffic = Traffic()
     over = threading.Event()
@@ -32,7 +32,7 @@ def steady_requests(deployment: Deployment, url: str) -> Iterator[Traffic]:
         for _ in range(AT_MOST):
             if over.is_set():
                 return
-            ask_once(deployment, url, traffic)
+            ask_once(deployment, url, traffic, **headers)
             time.sleep(PAUSE)
 
     asking = threading.Thread(target=keep_asking)
@@ -44,10 +44,10 @@ def steady_requests(deployment: Deployment, url: str) -> Iterator[Traffic]:
         asking.join()
 
 
-def ask_once(deployment: Deployment, url: str, traffic: Traffic) -> None:
+def ask_once(deployment: Deployment, url: str, traffic: Traffic, **headers: str) -> None:
     """One request; an answer that is not 200 counts as failed, as no answer does."""
     try:
-        with deployment.client() as client:
+        with deployment.client(headers=headers) as client:
             answer = client.get(url)
     except httpx.HTTPError as error:
         traffic.failed.append(repr(error))

@@ -145,6 +145,11 @@ def test_no_container_of_ours_has_privileges(world: World) -> None:
             assert not inputs["user"].startswith("0") or name.endswith("-socket-proxy"), name
 
 
+def test_the_edge_has_no_more_connections_than_its_memory_bears(world: World) -> None:
+    speech(stack())
+    assert world.inputs(CONTAINER)["tts-test-edge"]["ulimits"] == [{"name": "nofile", "soft": 4096, "hard": 4096}]
+
+
 def test_only_the_edge_publishes_ports_and_only_on_its_bind_address(world: World) -> None:
     speech(stack(edge={"port": 9000, "dashboard": {"port": 9001}}))
     published = {name: inputs["ports"] for name, inputs in world.inputs(CONTAINER).items() if inputs.get("ports")}

@@ -110,8 +110,19 @@ def test_the_way_to_others_comes_after_all_of_ours() -> None:
     (router,) = http["routers"].values()
     assert router["priority"] == 1, "below any rule's length, which Traefik takes by itself"
     assert "!Host(`dashboard.localhost`)" in router["rule"]
-    (middleware,) = http["middlewares"].values()
-    assert middleware["headers"]["customResponseHeaders"] == {"X-Served-By": "us"}
+    assert set(router["middlewares"]) == set(http["middlewares"])
+    assert http["middlewares"][router["service"]]["headers"]["customResponseHeaders"] == {"X-Served-By": "us"}
+
+
+def test_paths_of_others_may_hold_encoded_what_the_config_says_and_nothing_else() -> None:
+    edge = plan(discovery={"enabled": True, "encoded": ["slash"]}).edge
+    assert edge.discovery
+    (refusing,) = [
+        middleware["encodedCharacters"]
+        for middleware in json.loads(discovery.discovery_file(edge.discovery, edge))["http"]["middlewares"].values()
+        if "encodedCharacters" in middleware
+    ]
+    assert [name for name, allowed in refusing.items() if allowed] == ["allowEncodedSlash"]
 
 
 def test_the_dashboards_name_on_the_edges_port_is_its_own_route() -> None:

@@ -9,13 +9,13 @@ from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 @pytest.mark.parametrize(
     ("component", "required", "outputs"),
     [
-        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery", "tls"}),
+        (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery", "logins", "tls"}),
         (TtsPool, {"network"}, {"upstreams", "routes", "guarded"}),
-        (EnvoyGuard, {"network"}, {"routes"}),
+        (EnvoyGuard, {"network"}, {"routes", "apiKeys"}),
         (
             TraefikEdge,
             {"network", "routes"},
-            {"url", "dashboardUrl", "dashboardUser", "dashboardPassword", "admittedNetwork", "ca"},
+            {"url", "dashboardUrl", "dashboardUser", "dashboardPassword", "admittedNetwork", "users", "ca"},
         ),
     ],
 )

@@ -9,8 +9,11 @@ from hypothesis import strategies as some
 
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.plan import StackPlan, plan_stack
+from pulumi_tts.plan.edge import unchecked
 from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render.envoy_auth import auth_file
 from pulumi_tts.render.fill import fill_job
+from pulumi_tts.render.traefik_auth import login_file
 
 anything = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=12),
@@ -91,6 +94,55 @@ weights = some.fixed_dictionaries(
         "links": mostly(some.lists(mostly(links), max_size=2)),
     },
 )
+logins = some.sampled_from(["open", "basic", "api_keys", "jwt", "oidc"])
+rates = some.fixed_dictionaries(
+    {"average": mostly(some.integers(0, 9))},
+    optional={"period": mostly(some.sampled_from(["1s", "1m", "0s"])), "burst": mostly(some.integers(0, 9))},
+)
+usage = some.fixed_dictionaries({}, optional={"rate": mostly(rates), "concurrent": mostly(some.integers(0, 9))})
+secrets = some.sampled_from([{"secret": "aKey"}, {"secret": "bKey"}, "hunter2", {"secret": "a key"}])
+auths = some.fixed_dictionaries(
+    {},
+    optional={
+        "default": mostly(logins),
+        "users": mostly(
+            some.lists(
+                mostly(some.fixed_dictionaries({"name": mostly(labels)}, optional={"password": mostly(secrets)})),
+                max_size=2,
+            )
+        ),
+        "api_keys": mostly(
+            some.lists(
+                mostly(
+                    some.fixed_dictionaries(
+                        {"name": mostly(labels)},
+                        optional={"key": mostly(secrets), "pools": mostly(some.lists(mostly(labels), max_size=2))},
+                    )
+                ),
+                max_size=2,
+            )
+        ),
+        "jwt": mostly(
+            some.fixed_dictionaries(
+                {"issuer": mostly(labels), "audiences": mostly(some.lists(mostly(labels), max_size=2))},
+                optional={
+                    "jwks": mostly(
+                        some.fixed_dictionaries(
+                            {},
+                            optional={
+                                "url": mostly(
+                                    some.sampled_from(["https://a.b/c", "http://a.b", "http://a", "https://["])
+                                ),
+                                "keys": mostly(some.lists(mostly(some.just({"kty": "RSA"})), max_size=1)),
+                            },
+                        )
+                    ),
+                    "claims": mostly(some.dictionaries(some.sampled_from(["a", "a.b", "a b"]), mostly(labels))),
+                },
+            )
+        ),
+    },
+)
 limits = some.fixed_dictionaries(
     {},
     optional={
@@ -120,6 +172,10 @@ pools = some.fixed_dictionaries(
             some.dictionaries(some.sampled_from(["A", "B_1", "1"]), some.text(max_size=5), max_size=2)
         ),
         "headers": mostly(some.dictionaries(some.sampled_from(["X-A", "X B"]), some.text(max_size=5), max_size=2)),
+        "auth": mostly(
+            logins | some.dictionaries(some.sampled_from(["pool", "instance", "path"]), mostly(logins), max_size=2)
+        ),
+        "limits": mostly(some.just("none") | usage),
     },
 )
 stacks = some.fixed_dictionaries(
@@ -139,7 +195,12 @@ stacks = some.fixed_dictionaries(
                 },
             )
         ),
-        "edge": mostly(some.fixed_dictionaries({}, optional={"port": mostly(some.integers(-1, 70_000))})),
+        "edge": mostly(
+            some.fixed_dictionaries(
+                {},
+                optional={"port": mostly(some.integers(-1, 70_000)), "auth": mostly(auths), "limits": mostly(usage)},
+            )
+        ),
         "unknown": anything,
     },
 )
@@ -167,6 +228,13 @@ def is_complete(plan: StackPlan) -> None:
     assert len(set(ways)) == len(ways), "two routes for the same requests"
     http = yaml.safe_load(traefik.routes_file(plan.routes, plan.edge))["http"]
     assert set(http["routers"]) == {route.name for route in plan.routes}
+    hashes = {user.name: "$2b$" for user in plan.edge.auth.users}
+    login = yaml.safe_load(login_file(plan.routes, plan.edge.auth, hashes))["http"]
+    known = {*http.get("middlewares", ()), *login["middlewares"]}
+    assert all(set(router["middlewares"]) <= known for router in http["routers"].values()), "nobody could come in"
+    assert not any(unchecked(route, plan.edge.auth) for route in plan.routes)
+    if plan.guard and plan.guard.auth:
+        assert auth_file(plan.guard.auth, {key.name: key.name for key in plan.guard.auth.keys})
     guarded = [pool for pool in plan.pools if pool.guard]
     assert [pool.guard for pool in guarded] == list(plan.guard.pools if plan.guard else ())
     if plan.guard:

@@ -9,11 +9,13 @@ import pytest
 import yaml
 
 from pulumi_tts.config import load_stack
+from pulumi_tts.config.auth import ApiKey, Auth, Jwks, Jwt, RouteAuth, User
 from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
 from pulumi_tts.config.guard import Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.keeper import Heal, Keeper, Restart
+from pulumi_tts.config.limits import Limits, Rate
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
 from pulumi_tts.config.profile import Health, Overrides, Profile
@@ -70,6 +72,13 @@ def test_the_committed_schema_is_the_configs() -> None:
         (CanaryHeader, [("pools", 0, "guard", "canary", "header")]),
         (Edge, [("edge",)]),
         (Dashboard, [("edge", "dashboard")]),
+        (Auth, [("edge", "auth")]),
+        (User, [("edge", "auth", "users", 0)]),
+        (ApiKey, [("edge", "auth", "api_keys", 0)]),
+        (Jwt, [("edge", "auth", "jwt")]),
+        (RouteAuth, [("pools", 1, "auth")]),
+        (Limits, [("edge", "limits")]),
+        (Rate, [("edge", "limits", "rate")]),
         (Dns, [("edge", "tls", "letsencrypt", "challenge", "dns")]),
         (Keeper, [("keeper",)]),
         (Restart, [("pools", 0, "restart"), ("pools", 2, "restart")]),
@@ -87,6 +96,11 @@ def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[s
             node = node[step]
         shown |= set(node)
     assert shown == set(model.model_fields)
+
+
+def test_the_reference_shows_both_ways_to_the_keys_of_tokens() -> None:
+    jwks = written(REFERENCE)["edge"]["auth"]["jwt"]["jwks"]
+    assert set(jwks) | {"keys"} == set(Jwks.model_fields)
 
 
 def test_the_reference_shows_every_key_of_tls() -> None:

@@ -8,7 +8,12 @@ import yaml
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.render import traefik
+from pulumi_tts.render.traefik_auth import NO_USER
+from pulumi_tts.render.traefik_front import PATHS
 from tests.unit.configs import stack, studio, voice
+
+FIRST = (PATHS, NO_USER)
+"""Of every route; in files of their own."""
 
 
 def plan(*pools: object, **changes: object) -> StackPlan:
@@ -26,9 +31,9 @@ def test_every_router_leads_to_a_service_and_middlewares_that_are_there() -> Non
     )
     for router in http["routers"].values():
         assert router["service"] in http["services"]
-        assert set(router["middlewares"]) <= set(http["middlewares"])
+        assert set(router["middlewares"]) <= {*FIRST, *http["middlewares"]}
     used = {name for router in http["routers"].values() for name in router["middlewares"]}
-    assert used == set(http["middlewares"]), "nothing is rendered that nothing uses"
+    assert used == {*FIRST, *http["middlewares"]}, "nothing is rendered that nothing uses; the front door has a file"
 
 
 def test_a_prefix_matches_whole_segments_only() -> None:
@@ -74,14 +79,14 @@ def test_a_pools_routes_share_its_service_and_its_health_checks() -> None:
 def test_an_instance_without_siblings_is_neither_checked_nor_retried() -> None:
     http = routes_file(plan(voice()))
     assert "healthCheck" not in http["services"]["voice.1"]["loadBalancer"]
-    assert http["routers"]["voice.1"]["middlewares"] == ["voice.1-request"], "and no retry"
+    assert http["routers"]["voice.1"]["middlewares"] == [*FIRST, "voice.1-request"], "and no retry"
 
 
 def test_no_route_of_a_pool_passes_a_clients_own_id_on() -> None:
     pool = voice(routes={"pool": "voice.{domain}", "instance": "voice{n}.{domain}"})
     http = routes_file(plan(pool, studio(guard="none")))
     for name, router in http["routers"].items():
-        told = [http["middlewares"][middleware].get("headers", {}) for middleware in router.get("middlewares", ())]
+        told = [http["middlewares"].get(middleware, {}).get("headers", {}) for middleware in router["middlewares"]]
         if router["service"].partition(".")[0] in ("voice", "studio"):
             assert any(each.get("customRequestHeaders", {}).get("X-Request-Id") == "" for each in told), name
 
@@ -93,7 +98,9 @@ def test_a_guarded_pool_is_reached_by_the_guard_which_is_told_its_name() -> None
     assert not {"healthCheck", "sticky"} & set(balancer), "one hop balances"
     told = http["middlewares"]["voice.pool-request"]["headers"]["customRequestHeaders"]
     assert told == {"X-Pulumi-Tts-Pool": "voice", "X-Request-Id": ""}, "the client's own are replaced, or taken away"
-    assert http["routers"]["voice.pool"]["middlewares"] == ["voice.pool-request"], "and nothing is retried twice"
+    assert http["routers"]["voice.pool"]["middlewares"] == [*FIRST, "voice.pool-request"], (
+        "and nothing is retried twice"
+    )
     assert http["services"]["voice.1"]["loadBalancer"]["servers"] == [{"url": "http://tts-test-voice-1:8000"}]
     assert len(http["services"]["studio"]["loadBalancer"]["servers"]) == 2
 
@@ -102,7 +109,7 @@ def test_the_dashboard_needs_its_login() -> None:
     edge = plan().edge
     assert edge.dashboard
     http = yaml.safe_load(traefik.dashboard_file(edge.dashboard, "$2a$10$hash"))["http"]
-    assert http["routers"]["dashboard"]["middlewares"] == ["dashboard-login"]
+    assert http["routers"]["dashboard"]["middlewares"] == [*FIRST, "dashboard-login"]
     assert http["middlewares"]["dashboard-login"]["basicAuth"]["users"] == ["admin:$2a$10$hash"]
     assert "--api.insecure=false" in traefik.static_arguments(edge, "/files")
 

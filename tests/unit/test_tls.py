@@ -32,7 +32,7 @@ def made(*names: str, now: datetime = TODAY, seed: str = "seed", domain: str = D
 
 
 def config(*pools: Any, domain: str = DOMAIN, **edge: Any) -> dict[str, Any]:
-    return stack(*pools, domain=domain, edge=edge)
+    return stack(*pools, domain=domain, edge={"unprotected": ["login"], **edge})
 
 
 def plan(*pools: Any, domain: str = DOMAIN, **edge: Any) -> StackPlan:
@@ -172,7 +172,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 @pytest.mark.parametrize(
     "edge",
     [
-        {"bind": "0.0.0.0", "unprotected": ["tls"]},
+        {"bind": "0.0.0.0", "unprotected": ["tls", "login"]},
         {"bind": "10.0.0.7"},
         {"bind": "100.101.102.103"},
         {"bind": "0.0.0.0", "tls": {"self_signed": {}}},

@@ -27,7 +27,7 @@ PAIR = self_signed("seed", DOMAIN, [f"*.{DOMAIN}"], datetime.now(UTC))
 def speech(tls: dict[str, Any], **secrets: str) -> dict[str, Any]:
     """Makes a stack with TLS on mocks; its outputs."""
     outputs: dict[str, Any] = {}
-    config = stack(voice(), domain=DOMAIN, edge={"tls": tls})
+    config = stack(voice(), domain=DOMAIN, edge={"tls": tls, "unprotected": ["login"]})
 
     def program() -> pulumi.Output[None]:
         made = SpeechStack("tts-test", {"config": config, "secrets": dict(secrets), "preflight": False})

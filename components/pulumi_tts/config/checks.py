@@ -6,6 +6,7 @@ from itertools import combinations
 
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import is_host_name
+from pulumi_tts.config.front_checks import front_checks, version_checks
 from pulumi_tts.config.guard_checks import guard_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
@@ -35,6 +36,8 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _weights(pools)
     yield from guard_checks(pools)
     yield from _outputs_limits(pools)
+    yield from front_checks(edge, edge.headers, pools)
+    yield from version_checks()
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)

@@ -5,7 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pulumi_tts.config.auth import Auth
 from pulumi_tts.config.fields import BindAddress, Headers, HostTemplate, Mebibytes, Port, Seconds, Strict, refused
+from pulumi_tts.config.front import EncodedField, Front
+from pulumi_tts.config.limits import Limits
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.tls import Tls, TlsField
 
@@ -36,6 +39,9 @@ class Discovery(Strict):
 
     enabled: bool = False
     """Whether such containers are looked for. Default: no. A change replaces the edge: a moment without it."""
+    encoded: EncodedField = []
+    """Characters that their paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`.
+    Default: none."""
     memory: Mebibytes = 128
     """The memory limit of what looks for them and passes requests on to them. Default: 128m."""
 
@@ -45,9 +51,11 @@ class Unprotected(StrEnum):
 
     tls = "tls"
     """Encryption: who is on the way reads and changes what is asked and answered, passwords too."""
+    login = "login"
+    """Logins: whoever finds the edge uses the cards."""
 
 
-class Edge(Strict):
+class Edge(Front):
     """Traefik: names, paths and logins; the only part with published ports."""
 
     bind: BindAddress | None = None
@@ -57,13 +65,17 @@ class Edge(Strict):
     """The HTTP port; with tls it only sends on to HTTPS, and answers the ACME server. Default: 8080; with
     tls.letsencrypt 80."""
     unprotected: list[Annotated[Unprotected, Field(strict=False)]] = []
-    """What an edge whose `bind` is a public address may go without: `tls`. Default: nothing, and an edge that
-    lacks it is refused."""
+    """What an edge whose `bind` is a public address may go without: `tls`, and a `login` on each route. Default:
+    nothing, and an edge that lacks it is refused."""
     tls: TlsField = "off"
     """Certificates and HTTPS, or `off`. Default: off. A change of its kind, its ACME server or challenge, or of ports
     replaces the edge; all else is live."""
     dashboard: Dashboard = Dashboard()
     """Traefik's dashboard."""
+    auth: Auth = Auth()
+    """Who may come in."""
+    limits: Limits | None = None
+    """How much each of them may ask for, in pools that say nothing else. Default: as much as there is."""
     headers: Headers = {}
     """Headers added to every answer."""
     compress: bool = True

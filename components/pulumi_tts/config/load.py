@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from pulumi_tts.config.auth import AUTH_TAGS, ApiKey, Auth, Jwks, Jwt, RouteAuth, User
+from pulumi_tts.config.auth_checks import auth_checks
 from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge
@@ -19,6 +21,7 @@ from pulumi_tts.config.host import Gpu, Host
 from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
+from pulumi_tts.config.limits import LIMITS_TAGS, Limits, Rate
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
@@ -59,11 +62,13 @@ _EXPECTED = {
 }
 _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "dashboard", "password"): "dashboardPassword",
+    ("edge", "auth", "users", "password"): "annaPassword",
+    ("edge", "auth", "api_keys", "key"): "appKey",
     ("hub", "token"): "hubToken",
     ("edge", "tls", "certificates", "key"): "edgeKey",
 }
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
-_TAGS = (*ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *TLS_TAGS, *CHALLENGE_TAGS, *SETTING_TAGS)
+_TAGS = (*AUTH_TAGS, *ENGINE_TAGS, *GUARD_TAGS, *HEAL_TAGS, *LIMITS_TAGS, *TLS_TAGS, *CHALLENGE_TAGS, *SETTING_TAGS)
 
 
 def load_stack(raw: object) -> Stack:
@@ -80,6 +85,7 @@ def load_stack(raw: object) -> Stack:
     domain, pools, edge = _right_parts(stack, raw)
     problems += cross_checks(domain, pools, edge)
     problems += canary_checks(pools)
+    problems += _auth_checks(stack, raw, pools)
     problems += care_checks(pools, _right_zone(stack, raw))
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)
@@ -127,6 +133,18 @@ def _right_parts(stack: Stack | None, raw: object) -> tuple[str, dict[int, Pool]
     domain = _right(Domain, written.get("domain", "localhost")) or "localhost"
     edge = _right(Edge, written.get("edge", {})) or Edge(dashboard=Dashboard(enabled=False))
     return domain, right_pools, edge
+
+
+def _auth_checks(stack: Stack | None, raw: object, pools: Mapping[int, Pool]) -> list[Problem]:
+    """Nothing of an edge that is not right: what it lets in is not known then."""
+    if stack:
+        return list(auth_checks(stack.edge, pools, [pool.name for pool in stack.pools]))
+    written = raw if isinstance(raw, Mapping) else {}
+    edge = _right(Edge, written.get("edge", {}))
+    named = written.get("pools")
+    items = named if isinstance(named, list) else []
+    names = [item["name"] for item in items if isinstance(item, Mapping) and isinstance(item.get("name"), str)]
+    return list(auth_checks(edge, pools, names)) if edge else []
 
 
 def _right_zone(stack: Stack | None, raw: object) -> str:
@@ -216,6 +234,15 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dashboard": Dashboard,
     "discovery": Discovery,
     "password": SecretReference,
+    "auth": Auth,
+    "pools.auth": RouteAuth,
+    "users": User,
+    "api_keys": ApiKey,
+    "api_keys.key": SecretReference,
+    "jwt": Jwt,
+    "jwks": Jwks,
+    "limits": Limits,
+    "rate": Rate,
     "hosts": Host,
     "gpus": Gpu,
     "outputs_limit": OutputsLimit,

@@ -5,10 +5,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from pulumi_tts.config.auth import AuthField, Login
 from pulumi_tts.config.engines import ENGINES
 from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
+from pulumi_tts.config.front import EncodedField
 from pulumi_tts.config.guard import GuardField, PoolGuard
 from pulumi_tts.config.keeper import Heal, HealField, Restart
+from pulumi_tts.config.limits import LimitsField
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.problems import did_you_mean
@@ -52,6 +55,9 @@ class Routes(Strict):
     """A path prefix on `{domain}`, shared by all instances, as in `/vibevoice/project-x`."""
     strip: bool = True
     """Whether the engine sees paths without the prefix. Default: yes."""
+    encoded: EncodedField = []
+    """Characters that paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`; a
+    request with another one is refused. Default: none."""
 
     @field_validator("pool")
     @classmethod
@@ -81,6 +87,11 @@ class Pool(Overrides):
     """How many instances. Default: 1."""
     routes: Routes
     """How requests reach the pool."""
+    auth: AuthField | None = None
+    """What its routes ask for: `open`, `basic`, `api_keys` or `jwt`; or that of each of them.
+    Default: edge.auth.default."""
+    limits: LimitsField | None = None
+    """How much one user may ask for, in the place of edge.limits; `none`: as much as there is. Default: edge.limits."""
     headers: Headers = {}
     """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
     outputs_limit: OutputsLimit | None = None
@@ -100,6 +111,10 @@ class Pool(Overrides):
     def engine_name(self) -> str:
         """The engine as it is shown: its name, or `custom` for a profile of one's own."""
         return self.engine if isinstance(self.engine, str) else "custom"
+
+    def login(self, way: str) -> Login | None:
+        """What one of its ways in (`pool`, `instance` or `path`) asks for; None for the stack's default."""
+        return self.auth if self.auth is None or isinstance(self.auth, Login) else getattr(self.auth, way)
 
     @property
     def told_prefix(self) -> str | None:

@@ -5,7 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pulumi_tts.config.auth import LoginField
 from pulumi_tts.config.fields import Domain, Headers, PathPrefix, Seconds, Strict, UrlPath, refused
+from pulumi_tts.config.front import EncodedField
+from pulumi_tts.config.limits import LimitsField
 from pulumi_tts.config.profile import Kind, KindField
 
 _LAST_PORT = 65535
@@ -47,6 +50,9 @@ class WrittenRoute(Strict):
     """The path prefix. Default: the whole host."""
     strip: bool = True
     """Whether the upstream sees paths without the prefix. Default: yes."""
+    encoded: EncodedField = []
+    """Characters that paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`; a
+    request with another one is refused. Default: none."""
     service: Name | None = None
     """A name for the upstreams, shared by routes that lead to the same ones. Default: the route's name."""
     kind: KindField = Kind.api
@@ -57,3 +63,9 @@ class WrittenRoute(Strict):
     """Headers added to every answer."""
     request_headers: Headers = {}
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
+    auth: LoginField | None = None
+    """What it asks for: `open`, `basic`, `api_keys` or `jwt`. Default: what the edge's auth.default says."""
+    limits: LimitsField | None = None
+    """How much one user may ask for; `none`: as much as there is. Default: what the edge's limits say."""
+    pool: Name | None = None
+    """The name by which API keys are let in here. Default: service, or else name."""

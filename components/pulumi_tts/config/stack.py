@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pulumi_tts.config.auth_checks import secrets_of
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain, Strict
 from pulumi_tts.config.guard import Guard
@@ -51,10 +52,8 @@ class Stack(Strict):
     @property
     def secret_references(self) -> list[tuple[str, str]]:
         """Every `{secret: KEY}` in the config: its path and its key."""
-        dashboard, token = self.edge.dashboard, self.hub.token
+        token = self.hub.token
         references = [("hub.token.secret", token.secret)] if token else []
-        if dashboard.enabled and dashboard.password:
-            references.append(("edge.dashboard.password.secret", dashboard.password.secret))
         if self.edge.https:
             references += self.edge.https.secret_references
-        return references
+        return [*references, *secrets_of(self.edge)]

@@ -44,20 +44,22 @@ def tls_checks(edge: Edge, names: Sequence[Name]) -> Iterator[Problem]:
 
 
 def unprotected(edge: Edge) -> Iterator[Problem]:
-    """A public address without what the public internet asks for, which has to be said twice."""
+    """A public address without what the public internet asks for, which has to be said twice; logins are checked with
+    the pools (auth_checks)."""
+    if is_public(edge) and edge.https is None and Unprotected.tls not in edge.unprotected:
+        yield Problem(
+            "edge.bind",
+            shown(edge.bound_to),
+            "lets everybody come in, without TLS",
+            "Write edge.tls, for example {letsencrypt: {email: …}}; a private address or 127.0.0.1; or, where "
+            f"something else in front does that, say so with edge.unprotected: [{Unprotected.tls.value}]",
+        )
+
+
+def is_public(edge: Edge) -> bool:
+    """Whether the edge listens where everybody may come from."""
     address = IPv4Address(edge.bound_to)
-    if any(address in network for network in _NOT_PUBLIC):
-        return
-    lacking = [Unprotected.tls] if edge.https is None else []
-    for lack in lacking:
-        if lack not in edge.unprotected:
-            yield Problem(
-                "edge.bind",
-                shown(edge.bound_to),
-                f"lets everybody come in, without {lack.name.upper()}",
-                "Write edge.tls, for example {letsencrypt: {email: …}}; a private address or 127.0.0.1; or, where "
-                f"something else in front does that, say so with edge.unprotected: [{lack.value}]",
-            )
+    return not any(address in network for network in _NOT_PUBLIC)
 
 
 def _ports(edge: Edge) -> Iterator[Problem]:

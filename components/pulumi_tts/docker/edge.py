@@ -7,9 +7,11 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.config import ConfigError, Problem, load_part
+from pulumi_tts.config.auth_checks import secrets_of
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.tls_checks import tls_checks
+from pulumi_tts.docker.auth import passwords
 from pulumi_tts.docker.discovery import Discovery, traefik_health
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
@@ -20,11 +22,14 @@ from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_of
 from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
-from pulumi_tts.plan.edge import dashboard_route
+from pulumi_tts.plan.edge import dashboard_route, unchecked
 from pulumi_tts.plan.routes import conflicts
-from pulumi_tts.render import discovery, traefik
+from pulumi_tts.render import discovery, traefik, traefik_auth
 
 _PIDS = 512
+_OPEN_FILES = 4096
+"""Connections of clients and to upstreams together. A client that says nothing takes 20 KiB: some 7 000 would fill the
+256 MiB that the edge has by default, and end every stream. Beyond this they wait, and what is under way goes on."""
 _GROUP = 65532
 _USER = f"65532:{_GROUP}"  # "nonroot"; its ports in the container need no privilege
 
@@ -61,8 +66,19 @@ class RouteArgs(TypedDict):
     """Asked only where there are several upstreams. Default: not asked."""
     headers: NotRequired[dict[str, str]]
     """Headers added to every answer."""
+    encoded: NotRequired[list[str]]
+    """Characters that paths may hold percent-encoded: `slash`, `percent`, `semicolon`, `question_mark`, `hash`; a
+    request with another one is refused. Default: none."""
     request_headers: NotRequired[dict[str, str]]
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
+    auth: NotRequired[str]
+    """What it asks for: `open`, `basic`, `api_keys` or `jwt`. The upstream is told who came in, as `X-Pulumi-Tts-User`,
+    and never what was shown. Default: what the edge's `auth.default` says."""
+    limits: NotRequired[dict[str, Any] | str]
+    """How much one user may ask for, as under `edge.limits` in docs/config.yaml; `none`: as much as there is. Default:
+    the edge's."""
+    pool: NotRequired[str]
+    """The name by which API keys are let in here. Default: service, or else name."""
 
 
 class TraefikEdgeArgs(TypedDict):
@@ -85,7 +101,10 @@ class TraefikEdgeArgs(TypedDict):
     password: NotRequired[pulumi.Input[str]]
     """The dashboard's password. Default: a generated one."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
-    """The secrets that `edge.tls` refers to as `{secret: KEY}`, by their keys."""
+    """The secrets that `edge.tls` and `edge.auth` refer to as `{secret: KEY}`, by their keys."""
+    guard: NotRequired[str]
+    """The name of the EnvoyGuard that checks keys and tokens, and speaks for limits. Default: none, and routes that
+    need it are refused."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
     keeper: NotRequired[str]
@@ -115,6 +134,8 @@ class TraefikEdge(pulumi.ComponentResource):
     """The dashboard's password, a secret; empty without a dashboard."""
     admitted_network: pulumi.Output[str]
     """The network that containers of others join to be admitted; empty without `discovery`."""
+    users: pulumi.Output[dict[str, str]]
+    """The password of each user, by name; a secret."""
     ca: pulumi.Output[str]
     """With `tls: {self_signed: …}`, the certificate of who signs, in PEM form, for people to trust; else empty."""
 
@@ -123,9 +144,15 @@ class TraefikEdge(pulumi.ComponentResource):
         super().__init__("tts:index:TraefikEdge", name, None, opts)
         self._stack = args.get("stack", name)
         image = image_on_host(f"{name}-image", plan.image, self)
+        shown = passwords(name, plan.auth.users, args.get("secrets", {}), self)
+        self.users = shown.plain
         routes = pulumi.Output.from_input(args["routes"]).apply(lambda given: _planned_routes(given, plan))
         files: dict[str, pulumi.Input[str]] = {
-            "routes.yml": routes.apply(lambda routes: traefik.routes_file(routes, plan))
+            "routes.yml": routes.apply(lambda routes: traefik.routes_file(routes, plan)),
+            "front.yml": traefik.front_file(plan),
+            "login.yml": pulumi.Output.all(routes, shown.hashes).apply(
+                lambda both: traefik_auth.login_file(both[0], plan.auth, both[1])
+            ),
         }
         self.ca = pulumi.Output.from_input("")
         tls = None
@@ -171,6 +198,7 @@ class TraefikEdge(pulumi.ComponentResource):
                 "dashboard_user": self.dashboard_user,
                 "dashboard_password": self.dashboard_password,
                 "admitted_network": self.admitted_network,
+                "users": self.users,
                 "ca": self.ca,
             }
         )
@@ -196,6 +224,7 @@ class TraefikEdge(pulumi.ComponentResource):
             envs=tls.environment if tls else None,
             user=_USER,
             read_only=True,
+            ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES)],
             ports=_ports(plan),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in (public, *networks)],
             volumes=[
@@ -224,11 +253,23 @@ def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     # The names of its routes are known later.
     if problems := [*tls_checks(edge, []), *_missing_secrets(edge, args.get("secrets", {}))]:
         raise ConfigError(problems)
-    return plan_edge(edge, name, domain, local_images(args.get("images")), keeper=args.get("keeper"))
+    local = local_images(args.get("images"))
+    return plan_edge(edge, name, domain, local, keeper=args.get("keeper"), checks=args.get("guard"))
+
+
+def _refuse_unchecked(routes: list[Route], plan: EdgePlan) -> None:
+    """Routes of which somebody else decides what they ask for, where there is nobody to come in, or to check it."""
+    problems = [
+        Problem(f"routes[{at}]", repr(route.name), *problem)
+        for at, route in enumerate(routes)
+        if (problem := unchecked(route, plan.auth))
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _missing_secrets(edge: Edge, secrets: Mapping[str, Any]) -> Iterator[Problem]:
-    for path, key in edge.https.secret_references if edge.https else ():
+    for path, key in [*(edge.https.secret_references if edge.https else ()), *secrets_of(edge)]:
         if key not in secrets:
             yield Problem(
                 path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}"
@@ -240,6 +281,7 @@ def _planned_routes(given: Iterable[Any], plan: EdgePlan) -> list[Route]:
         route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
     ]
     _refuse_conflicts(planned, plan)
+    _refuse_unchecked(planned, plan)
     return planned
 
 

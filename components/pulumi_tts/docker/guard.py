@@ -8,9 +8,12 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.config import load_part
+from pulumi_tts.config.auth import Auth
+from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
 from pulumi_tts.config.keeper import Keeper
+from pulumi_tts.docker.auth import api_keys
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, own_health, volume_labels
@@ -18,9 +21,11 @@ from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.keeper import KeeperContainer
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_args, route_of
+from pulumi_tts.plan.auth import GuardAuthPlan, plan_guard_auth
+from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import RUN, USER, GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
 from pulumi_tts.plan.keeper import plan_keeper
-from pulumi_tts.render import envoy, envoy_process, keeper
+from pulumi_tts.render import envoy, envoy_auth, envoy_process, keeper
 
 _PIDS = 128
 _TO_END = 5
@@ -35,13 +40,22 @@ class EnvoyGuardArgs(TypedDict):
     network: pulumi.Input[str]
     """The Docker network that the pools' instances are on; the edge must be on it too."""
     outside: NotRequired[pulumi.Input[str]]
-    """A network with a way out, for instances on other hosts. Default: none."""
+    """A network with a way out, for instances on other hosts, and for the keys of tokens that are fetched. Default:
+    none."""
+    auth: NotRequired[dict[str, Any]]
+    """Whose keys and tokens are good, as under `edge.auth` in docs/config.yaml; an edge that is given this guard's name
+    asks it. Default: nobody's."""
+    secrets: NotRequired[dict[str, pulumi.Input[str]]]
+    """The secrets that `auth` refers to as `{secret: KEY}`, by their keys."""
     pools: NotRequired[pulumi.Input[list[Any]]]
     """The pools to guard: what `TtsPool.guarded` gives."""
     guard: NotRequired[dict[str, Any]]
     """The guard as under `guard:` in docs/config.yaml."""
     keeper: NotRequired[dict[str, Any]]
     """The keeper as under `keeper:` in docs/config.yaml."""
+    edge: NotRequired[dict[str, Any]]
+    """The edge in front, as TraefikEdge has it: whom it believes, and how long it lets uploads take. Default: as its
+    defaults are."""
     images: NotRequired[str]
     """`registry` or `local`. Default: registry."""
     docker: NotRequired[str]
@@ -68,6 +82,8 @@ class EnvoyGuard(pulumi.ComponentResource):
 
     routes: pulumi.Output[list[Any]]
     """The pools' routes by way of the guard, as TraefikEdge takes them."""
+    api_keys: pulumi.Output[dict[str, str]]
+    """Each API key by its name, a secret."""
 
     def __init__(self, name: str, args: EnvoyGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         given: GuardPlan | None = args.get("plan")
@@ -77,8 +93,15 @@ class EnvoyGuard(pulumi.ComponentResource):
         pools = pulumi.Output.from_input([] if given else args.get("pools", []))
         guarded = pools.apply(lambda pools: given or guarding(plan, _guarded(pools)))
         image = image_on_host(f"{name}-image", plan.image, self)
-        files = {file: guarded.apply(partial(_rendered, file)) for file in envoy.files(plan)}
+        files: dict[str, pulumi.Input[str]] = {
+            file: guarded.apply(partial(_rendered, file)) for file in envoy.files(plan)
+        }
         files["pools.json"] = guarded.apply(partial(keeper.pools_file, stack=stack))
+        self.api_keys = pulumi.Output.from_input({})
+        if plan.auth:
+            shown = api_keys(name, plan.auth.keys, args.get("secrets", {}), self)
+            self.api_keys = shown.plain
+            files[f"{envoy_auth.ROUTES}.json"] = shown.hashes.apply(partial(envoy_auth.auth_file, plan.auth))
         live = LiveFiles(f"{name}-files", stack, files, image, self)
         run = docker.Volume(
             f"{name}-run",
@@ -109,7 +132,7 @@ class EnvoyGuard(pulumi.ComponentResource):
         # Envoy starts with what the keeper has made of the files.
         self._envoy(plan, image, volumes, stack=stack, networks=networks, at=at, after=[kept.container])
         self.routes = pools.apply(lambda pools: [route for pool in pools for route in _routes(pool, plan)])
-        self.register_outputs({"routes": self.routes})
+        self.register_outputs({"routes": self.routes, "api_keys": self.api_keys})
 
     def _envoy(
         self,
@@ -149,7 +172,13 @@ def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:
     guard: Guard = load_part(Guard, args.get("guard", {}), "guard")
     local = local_images(args.get("images"))
     kept: Keeper = load_part(Keeper, args.get("keeper", {}), "keeper")
-    return plan_guard(guard, plan_keeper(kept, f"{name}-keeper", Host().name, local), name, [], local)
+    auth: Auth = load_part(Auth, args.get("auth", {}), "auth")
+    # An edge of somebody else may have limits, of which this knows nothing.
+    answers = plan_guard_auth(auth, []) or GuardAuthPlan((), None)
+    edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
+    planned_keeper = plan_keeper(kept, f"{name}-keeper", Host().name, local)
+    front = plan_front(edge)
+    return plan_guard(guard, planned_keeper, name, [], front=front, local_images=local, auth=answers)
 
 
 def _rendered(file: str, guard: GuardPlan) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 import pulumi
 
 from pulumi_tts.config import ConfigError, Problem, Stack
+from pulumi_tts.config.auth_checks import secret_problems
 from pulumi_tts.config.tls_checks import key_problems
 
-_LONGEST = {"edge.dashboard.password.secret": 72}  # bytes; bcrypt cuts what is longer
-_LONGEST_OTHER = 16_384  # of private keys, an RSA key of 8192 bits has 6 400
+_LONGEST = 16_384  # bytes; of private keys, an RSA key of 8192 bits has 6 400
 
 
 def written_stack(config: pulumi.Config) -> Any:
@@ -30,9 +30,10 @@ def written_stack(config: pulumi.Config) -> Any:
 def referenced_secrets(stack: Stack, config: pulumi.Config) -> dict[str, pulumi.Input[str]]:
     """Each secret that the config refers to, by its key.
 
-    Raises ConfigError for every one that is missing, kept in the clear, empty or too long.
+    Raises ConfigError for every one that is missing, kept in the clear, empty, too long or weak.
     """
-    problems = []
+    problems: list[Problem] = []
+    values: dict[str, str] = {}
     secrets: dict[str, pulumi.Input[str]] = {}
     for path, key in stack.secret_references:
         full_key = f"{config.name}:{key}"
@@ -41,12 +42,14 @@ def referenced_secrets(stack: Stack, config: pulumi.Config) -> dict[str, pulumi.
             problems.append(_problem(path, key, f"names the config key {full_key}, which is not set"))
         elif not pulumi.runtime.is_config_secret(full_key):
             problems.append(_problem(path, key, f"names the config key {full_key}, which is kept in the clear"))
-        elif not 1 <= len(value.encode()) <= (longest := _LONGEST.get(path, _LONGEST_OTHER)):
-            reason = f"names the config key {full_key}, which has {len(value.encode())} bytes, not 1 to {longest}"
+        elif not 1 <= len(value.encode()) <= _LONGEST:
+            reason = f"names the config key {full_key}, which has {len(value.encode())} bytes, not 1 to {_LONGEST}"
             problems.append(_problem(path, key, reason))
         else:
+            values[key] = value
             secrets[key] = pulumi.Output.secret(value)
             problems += key_problems(stack.edge, path, value)
+    problems += secret_problems(stack.edge, values)
     if problems:
         raise ConfigError(problems)
     return secrets

@@ -56,6 +56,8 @@ class SpeechStack(pulumi.ComponentResource):
     discovery: pulumi.Output[dict[str, Any]]
     """What containers of others need to be admitted: the `network` that they join, and their `labels`; empty where
     they are not looked for."""
+    logins: pulumi.Output[dict[str, Any]]
+    """What there is to come in with: the passwords of `users` and the `api_keys`, each by its name; secrets."""
 
     tls: pulumi.Output[dict[str, Any]]
     """The certificate of who signs the edge's, `ca`, in PEM form, for people to trust; empty where it is not a
@@ -74,7 +76,7 @@ class SpeechStack(pulumi.ComponentResource):
         if others or before is not None:
             # Also when the last other host has gone: it may come back.
             remember(plan, before or {}, here.provider, self)
-        guard = self._guard(plan, here, others)
+        guard = self._guard(plan, here, others, secrets)
         edge = self._edge(plan, here, guard, secrets)
         weights = self._weights(plan, here, others, secrets)
         pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights) for pool in plan.pools]
@@ -98,6 +100,9 @@ class SpeechStack(pulumi.ComponentResource):
         self.discovery = pulumi.Output.from_input(
             {"network": edge.admitted_network, "labels": admission(name)} if plan.edge.discovery else {}
         )
+        self.logins = pulumi.Output.from_input(
+            {"users": edge.users, "api_keys": guard.api_keys if guard else {}}  # each a secret by itself
+        )
         authority = plan.edge.tls is not None and plan.edge.tls.self_signed
         self.tls = pulumi.Output.from_input({"ca": edge.ca} if authority else {})
         self.register_outputs(
@@ -106,6 +111,7 @@ class SpeechStack(pulumi.ComponentResource):
                 "pools": self.pools,
                 "dashboard": self.dashboard,
                 "discovery": self.discovery,
+                "logins": self.logins,
                 "tls": self.tls,
             }
         )
@@ -130,18 +136,25 @@ class SpeechStack(pulumi.ComponentResource):
     ) -> pulumi.Output[str]:
         return made_network(name, plan.name, pulumi.ResourceOptions(parent=self, provider=host), internal=internal)
 
-    def _guard(self, plan: StackPlan, here: "_EdgeHost", others: Mapping[str, Elsewhere]) -> EnvoyGuard | None:
+    def _guard(
+        self,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        others: Mapping[str, Elsewhere],
+        secrets: Mapping[str, pulumi.Input[str]],
+    ) -> EnvoyGuard | None:
         if not plan.guard:
             return None
         args: EnvoyGuardArgs = {
             "plan": plan.guard,
             "network": here.network,
+            "secrets": dict(secrets),
             "elsewhere": others,
             "stack": plan.name,
             "docker": here.at.url,
             "certificates": here.at.certificates,
         }
-        if others:
+        if others or (plan.guard.auth and plan.guard.auth.fetches):
             # The pools' own network is internal, and Docker gives such a network no route to other machines.
             args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
         return EnvoyGuard(plan.guard.name, args, here.options)
@@ -152,6 +165,7 @@ class SpeechStack(pulumi.ComponentResource):
         args: TraefikEdgeArgs = {
             "plan": plan.edge,
             "routes": list(plan.routes),
+            "secrets": dict(secrets),
             "network": here.network,
             "stack": plan.name,
             "docker": here.at.url,

@@ -1,9 +1,11 @@
 """The edge: where it listens, and what it adds to requests and answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pulumi_tts.config.checks import filled
 from pulumi_tts.config.edge import Edge
+from pulumi_tts.plan.auth import EdgeAuthPlan, LimitsPlan, Login, plan_edge_auth
+from pulumi_tts.plan.front import Encoded, FrontPlan, plan_front
 from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
 from pulumi_tts.plan.routes import Kind, Route, web_url
@@ -52,6 +54,8 @@ class DiscoveryPlan:
     """What a container's name is put before, where no label says under which host name it is to be found."""
     reserved: str | None
     """A host name that is never theirs: the dashboard's, where it has a port of its own."""
+    encoded: tuple[Encoded, ...]
+    """Characters that their paths may hold percent-encoded."""
     proxy_image: Image
     memory: int
     """In MiB."""
@@ -66,12 +70,14 @@ class EdgePlan:
     bind: str
     http_port: int
     domain: str
+    front: FrontPlan
     dashboard: DashboardPlan | None
     discovery: DiscoveryPlan | None
     headers: tuple[tuple[str, str], ...]
     compress: bool
     drain: int
     memory: int
+    auth: EdgeAuthPlan
     tls: TlsPlan | None = None
     """Absent without TLS."""
 
@@ -95,20 +101,43 @@ def dashboard_route(dashboard: DashboardPlan) -> Route:
     return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
 
 
-def plan_edge(edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None) -> EdgePlan:
-    """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers."""
+def settled(route: Route, auth: EdgeAuthPlan) -> Route:
+    """A route with the login and the limits that it has, its own or the edge's."""
+    return replace(route, login=route.login or auth.default, limits=route.limits or auth.limits)
+
+
+def unchecked(route: Route, auth: EdgeAuthPlan) -> tuple[str, str] | None:
+    """Why nobody could come in by a route, and what would be right; None for one that is well."""
+    route = settled(route, auth)
+    if route.login is Login.basic and not auth.users:
+        return "asks for a password, and the edge has no users", "Add them: edge: {auth: {users: [{name: anna}]}}"
+    asks_guard = route.login in (Login.api_keys, Login.jwt) or route.limits != LimitsPlan()
+    if asks_guard and not auth.checked_at:
+        return "has keys, tokens or limits, for which the edge asks a guard", "Give the name of an EnvoyGuard: guard"
+    return None
+
+
+def plan_edge(
+    edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None, checks: str | None = None
+) -> EdgePlan:
+    """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers.
+
+    ``checks`` is the container of the guard that checks keys and tokens.
+    """
     return EdgePlan(
         name=name,
         image=edge_image(local_images),
         bind=edge.bound_to,
         http_port=edge.http_port,
         domain=domain,
+        front=plan_front(edge),
         dashboard=_dashboard(edge, domain, keeper),
         discovery=_discovery(edge, name, domain, local_images),
         headers=tuple(sorted(edge.headers.items())),
         compress=edge.compress,
         drain=edge.drain,
         memory=edge.memory,
+        auth=plan_edge_auth(edge.auth, edge.limits, checks),
         tls=plan_tls(edge, name, domain),
     )
 
@@ -137,6 +166,7 @@ def _discovery(edge: Edge, name: str, domain: str, local_images: bool) -> Discov
         network=admitted_network(name),
         domain=domain,
         reserved=filled(edge.dashboard.host, domain) if own_port else None,
+        encoded=tuple(edge.discovery.encoded),
         proxy_image=envoy_image(local_images),
         memory=edge.discovery.memory,
     )

@@ -7,6 +7,8 @@ from pulumi_tts.config.guard import Balance, Canary, Deadlines, Guard, GuardHeal
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
 from pulumi_tts.config.profile import Health, Kind
+from pulumi_tts.plan.auth import WITHOUT_USER, GuardAuthPlan
+from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.images import Image, envoy_image
 from pulumi_tts.plan.keeper import CarePlan, KeeperPlan, plan_care
 from pulumi_tts.plan.routes import Route
@@ -139,6 +141,10 @@ class GuardPlan:
     pools: tuple[PoolGuardPlan, ...]
     memory: int
     drain: int
+    front: FrontPlan
+    """What the edge does with a request before it comes here."""
+    auth: GuardAuthPlan | None = None
+    """What it tells the edge about keys, tokens and limits; absent where it is not asked."""
 
     @property
     def url(self) -> str:
@@ -147,9 +153,16 @@ class GuardPlan:
 
 
 def plan_guard(
-    guard: Guard, keeper: KeeperPlan, name: str, pools: Sequence[PoolGuardPlan], local_images: bool
+    guard: Guard,
+    keeper: KeeperPlan,
+    name: str,
+    pools: Sequence[PoolGuardPlan],
+    *,
+    front: FrontPlan,
+    local_images: bool,
+    auth: GuardAuthPlan | None = None,
 ) -> GuardPlan:
-    """What follows from the guard's config; ``name`` is its container's."""
+    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does."""
     plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
@@ -157,6 +170,8 @@ def plan_guard(
         pools=(),
         memory=guard.memory,
         drain=guard.drain,
+        auth=auth,
+        front=front,
     )
     return guarding(plan, pools)
 
@@ -215,7 +230,9 @@ def plan_pool_guard(
 
 def by_way_of(guard: GuardPlan, pool: str, route: Route) -> Route:
     """A pool's shared route, to the guard in the place of its instances."""
-    headers = ((POOL_HEADER, pool), *route.request_headers)
+    # The guard logs who it was, and takes that away itself.
+    others = (header for header in route.request_headers if header != WITHOUT_USER)
+    headers = ((POOL_HEADER, pool), *others)
     return replace(route, upstreams=(guard.url,), health=None, request_headers=headers)
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pulumi_tts.config.auth import Login
 from pulumi_tts.config.checks import filled
+from pulumi_tts.config.front import Encoded
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Kind, Profile
 from pulumi_tts.config.route import RouteHealth, WrittenRoute
+from pulumi_tts.plan.auth import WITHOUT_USER, LimitsPlan, plan_limits
 
 __all__ = [
     "HealthCheck",
@@ -56,6 +59,14 @@ class Route:
     """Headers added to every answer."""
     request_headers: tuple[tuple[str, str], ...] = ()
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
+    pool: str = ""
+    """The pool, which API keys may be limited to."""
+    login: Login | None = None
+    """What it asks for; absent for the edge's default."""
+    limits: LimitsPlan | None = None
+    """How much one user may ask for; absent for the edge's."""
+    encoded: tuple[Encoded, ...] = ()
+    """Characters that its paths may hold percent-encoded."""
 
     @property
     def sticky(self) -> bool:
@@ -107,7 +118,11 @@ def shared_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[st
             kind=profile.kind,
             health=HealthCheck(health.path, health.interval, health.timeout) if len(upstreams) > 1 else None,
             headers=_headers(pool, profile),
-            request_headers=(CLIENTS_ID,),
+            request_headers=(CLIENTS_ID, WITHOUT_USER),
+            pool=pool.name,
+            login=pool.login(way),
+            limits=plan_limits(pool.limits),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -126,7 +141,11 @@ def instance_routes(pool: Pool, profile: Profile, domain: str, upstreams: tuple[
             kind=profile.kind,
             health=None,
             headers=_headers(pool, profile),
-            request_headers=(CLIENTS_ID,),
+            request_headers=(CLIENTS_ID, WITHOUT_USER),
+            pool=pool.name,
+            login=pool.login("instance"),
+            limits=plan_limits(pool.limits),
+            encoded=tuple(pool.routes.encoded),
         )
 
 
@@ -151,6 +170,10 @@ def route_from(written: WrittenRoute) -> Route:
         health=_check(written.health) if written.health and several else None,
         headers=tuple(sorted(written.headers.items())),
         request_headers=tuple(sorted(written.request_headers.items())),
+        pool=written.pool or written.service or written.name,
+        login=written.auth,
+        limits=plan_limits(written.limits),
+        encoded=tuple(written.encoded),
     )
 
 

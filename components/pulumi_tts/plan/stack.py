@@ -10,8 +10,10 @@ from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
+from pulumi_tts.plan.auth import plan_guard_auth
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
+from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
@@ -76,7 +78,7 @@ class StackPlan:
     tidy: tuple[TidyPlan, ...]
     """What keeps outputs within their limits, where pools have any."""
     guard: GuardPlan | None
-    """Absent where no pool is guarded."""
+    """Absent where no pool is guarded, and it checks nothing for the edge."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -140,7 +142,12 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         name=name,
         hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
         edge=plan_edge(
-            stack.edge, edge_name(name), stack.domain, local_images, keeper=guard.keeper.url if guard else None
+            stack.edge,
+            edge_name(name),
+            stack.domain,
+            local_images,
+            keeper=guard.keeper.url if guard else None,
+            checks=guard.name if guard and guard.auth else None,
         ),
         pools=pools,
         guard=guard,
@@ -177,13 +184,15 @@ def _left_behind(pools: Iterable[PoolPlan], running: Mapping[str, Place]) -> Ite
 
 
 def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
-    """Absent where there is nothing to guard."""
-    if not pools:
+    """Absent where there is nothing to guard, and no key, token or limit to check."""
+    auth = plan_guard_auth(stack.edge.auth, [stack.edge.limits, *(pool.limits for pool in stack.pools)])
+    if not pools and not auth:
         return None
     with_guarded = {instance.host for pool in pools for instance in pool.instances}
     elsewhere = [HostKept(host.name, proxy_port(host)) for host in stack.hosts[1:] if host.name in with_guarded]
     keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
-    return plan_guard(stack.guard, keeper, guard_name(name), pools, local_images)
+    front = plan_front(stack.edge)
+    return plan_guard(stack.guard, keeper, guard_name(name), pools, front=front, local_images=local_images, auth=auth)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:

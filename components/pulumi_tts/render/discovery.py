@@ -12,10 +12,14 @@ from pulumi_tts.plan.admission import ADMIT
 from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER
 from pulumi_tts.render.traefik import IN_CONTAINER, Tree, ping_arguments, web_arguments
+from pulumi_tts.render.traefik_auth import NO_USER
+from pulumi_tts.render.traefik_front import refusing_encoded
 from pulumi_tts.render.traefik_tls import entry_point
 
 NAME = "edge_discovery"
 """Of the edge's route to it; no route of a pool can have an underscore in its name."""
+
+_PATHS = f"{NAME}_paths"
 
 # A label can lead back to the edge, and the request would go round and round.
 _PASSED_ON = "X-Pulumi-Tts-Discovery"
@@ -50,6 +54,10 @@ def _tree(arguments: Iterable[str]) -> Tree:
 def _arguments(plan: DiscoveryPlan, stack: str, docker: str, drain: int, password: str) -> tuple[str, ...]:
     return (
         *web_arguments(drain),
+        # The edge in front has deadlines of its own.
+        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
         # Who comes here comes from the edge, which has put its own in the place of the client's, or from a container
         # that stands beside the one that it asks.
         "--entryPoints.web.forwardedHeaders.insecure=true",
@@ -78,7 +86,7 @@ def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
         "priority": _LAST,
         "entryPoints": [entry_point(https=edge.tls is not None)],
         "service": NAME,
-        "middlewares": [NAME],
+        "middlewares": [_PATHS, NO_USER, NAME],
     }
     balancer = {
         "servers": [{"url": f"http://{plan.name}:{IN_CONTAINER.web}"}],
@@ -88,6 +96,6 @@ def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
     http = {
         "routers": {NAME: router},
         "services": {NAME: {"loadBalancer": balancer}},
-        "middlewares": {NAME: {"headers": headers}},
+        "middlewares": {_PATHS: refusing_encoded(plan.encoded), NAME: {"headers": headers}},
     }
     return json.dumps({"http": http}, indent=1)  # JSON is YAML

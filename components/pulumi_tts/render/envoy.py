@@ -7,12 +7,13 @@ of them alone, a request would wait at an instance, chosen while all were busy, 
 (docs/decisions/009-the-guard.md)
 """
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
+from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
     POOL_HEADER,
     PORT,
@@ -24,6 +25,14 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
+from pulumi_tts.render.envoy_parts import Tree, to_json
+from pulumi_tts.render.envoy_parts import address as _address
+from pulumi_tts.render.envoy_parts import extension as _extension
+from pulumi_tts.render.envoy_parts import resources as _resources
+from pulumi_tts.render.envoy_parts import seconds as _seconds
+from pulumi_tts.render.envoy_parts import typed as _typed
+from pulumi_tts.render.envoy_parts import watched as _watched
 
 INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
 """Says in an answer which instance gave it, for logs and for people who report what went wrong."""
@@ -43,8 +52,8 @@ _UNLIMITED = 100_000
 """In place of Envoy's own limits, 1 024 connections and requests and 3 retries, which suit no pool."""
 _UI_CONNECTIONS = 1024
 """Of a UI's instance: pages hold many requests open."""
-_UPLOAD_SECONDS = 900
-"""For a client to send a whole request, its time in line included: 32 MiB over a line of 300 kbit/s."""
+_EDGES = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""Where the edge itself is, on a network of Docker's."""
 _KEPT_FOR_RETRY = 4 * 1024 * 1024
 """Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
 request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
@@ -52,8 +61,6 @@ _AFTER_SILENCE = 500
 """Milliseconds by which the deadline for the first byte comes after the one for silence, where the two are the same."""
 _BUFFER = 256 * 1024
 """Bytes on their way between two connections, when the next is slower. Envoy's own is four times that."""
-
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,9 @@ class Layout:
     port: int = PORT
     status_port: int = STATUS_PORT
     own_port: int = OWN_PORT
+    auth_port: int = AUTH_PORT
+    files: str = "/files/current"
+    """Where the courier moves what is not the keeper's to pass on."""
 
 
 IN_CONTAINER = Layout()
@@ -76,7 +86,7 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
     """Envoy's command line, its whole bootstrap included: everything that cannot change while it runs."""
     return (
         "--config-yaml",
-        _json(bootstrap(guard, layout)),
+        to_json(bootstrap(guard, layout)),
         # Each worker counts for itself: one counts exactly, and passes more speech on than a machine's cards make.
         "--concurrency",
         "1",
@@ -102,7 +112,7 @@ def files(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> dict[str, str]:
         "clusters.json": _resources(_clusters(guard, layout)),
         f"{_INNER_ROUTES}.json": _resources([_inner_table(guard)]),
         f"{_FRONT_ROUTES}.json": _resources([_front_table(guard)]),
-        "listeners.json": _resources(_listeners(layout)),
+        "listeners.json": _resources(_listeners(guard, layout)),
     }
 
 
@@ -156,9 +166,10 @@ def _overload(memory: int) -> Tree:
 # ---- listeners
 
 
-def _listeners(layout: Layout) -> Iterator[Tree]:
+def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     # "Inbound" is what Envoy stops to listen for when it is asked to drain.
-    yield _listener("guard", _address(layout.address, layout.port), _front_manager(layout), traffic_direction="INBOUND")
+    front = _front_manager(guard.front, layout)
+    yield _listener("guard", _address(layout.address, layout.port), front, traffic_direction="INBOUND")
     yield {
         **_typed("config.listener.v3.Listener"),
         "name": _INNER,
@@ -168,6 +179,9 @@ def _listeners(layout: Layout) -> Iterator[Tree]:
     }
     yield _listener("status", _address(layout.address, layout.status_port), _status_manager())
     yield _listener("own", _address("127.0.0.1", layout.own_port), _admin_manager("own", [{"prefix": "/"}], []))
+    if guard.auth:
+        # Not "inbound": a guard that drains still answers for requests that go straight to an instance.
+        yield _listener("auth", _address(layout.address, layout.auth_port), auth_manager(guard.auth, layout.files))
 
 
 def _listener(name: str, address: Tree, manager: Tree, **more: Any) -> Tree:
@@ -187,21 +201,25 @@ def _chain(manager: Tree) -> Tree:
     return {"filters": [{**_extension(name, kind, **manager)}]}
 
 
-def _front_manager(layout: Layout) -> Tree:
+def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
     return {
         "stat_prefix": "guard",
         "codec_type": "HTTP1",
         "rds": _route_file(_FRONT_ROUTES, layout),
-        # The edge says who the client is.
-        "use_remote_address": True,
-        "xff_num_trusted_hops": 1,
+        **_client_address(front),
         # Also what a client on a private network says of retries, deadlines and ids is not believed.
         "early_header_mutation_extensions": [_without_client_headers()],
         "always_set_request_id_in_response": True,
         "server_header_transformation": "PASS_THROUGH",
-        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
+        # As the edge has it: what one of the two lets through and the other reads in its own way is a way past a login.
+        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        "normalize_path": True,
+        "merge_slashes": True,
+        # Up to the edge, where a route may ask for them.
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "request_headers_timeout": "10s",
-        "request_timeout": _seconds(_UPLOAD_SECONDS * 1000),
+        # A client's time in line included.
+        "request_timeout": _seconds(front.upload_time * 1000),
         # Silence is measured towards the instance; here it would also end what waits.
         "stream_idle_timeout": "0s",
         "http_filters": [_upload_limit(), _router()],
@@ -210,6 +228,24 @@ def _front_manager(layout: Layout) -> Tree:
         "local_reply_config": _local_replies(),
         "access_log": [_access_log()],
     }
+
+
+def _client_address(front: FrontPlan) -> Tree:
+    """The edge says who the client is; where it believes a proxy, that one says whom it had in front of it."""
+    if not front.trusted_proxies:
+        return {"use_remote_address": True, "xff_num_trusted_hops": 1}
+    ranges = [_range(text) for text in (*_EDGES, *front.trusted_proxies)]
+    detection = _extension(
+        "envoy.http.original_ip_detection.xff",
+        "http.original_ip_detection.xff.v3.XffConfig",
+        xff_trusted_cidrs={"cidrs": ranges},
+    )
+    return {"use_remote_address": False, "original_ip_detection_extensions": [detection]}
+
+
+def _range(text: str) -> Tree:
+    prefix, _, length = text.partition("/")
+    return {"address_prefix": prefix, "prefix_len": int(length)}
 
 
 def _inner_manager(layout: Layout) -> Tree:
@@ -343,6 +379,7 @@ def _access_log() -> Tree:
                 "status": "%RESPONSE_CODE%",
                 "duration_ms": "%DURATION%",
                 "user_agent": "%REQ(USER-AGENT)%",
+                "user": f"%REQ({USER_HEADER})%",
                 "client_ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
                 "request_id": "%REQ(X-REQUEST-ID)%",
                 "pool": f"%REQ({POOL_HEADER})%",
@@ -465,7 +502,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tre
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER, "x-envoy-external-address"],
+        "request_headers_to_remove": [POOL_HEADER, USER_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],
@@ -530,6 +567,8 @@ def _clusters(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
         "load_assignment": _assignment(_ADMIN, {"pipe": {"path": f"{layout.run}/admin.sock"}}),
         "circuit_breakers": {"thresholds": [{"max_connections": 1, "max_pending_requests": 4}]},
     }
+    if guard.auth:
+        yield from auth_clusters(guard.auth)
     for pool in guard.pools:
         yield _queue(pool)
         yield _pool(pool, layout)
@@ -680,35 +719,3 @@ def _outliers(pool: PoolGuardPlan) -> Tree:
 
 def _assignment(name: str, address: Tree) -> Tree:
     return {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
-
-
-def _address(address: str, port: int) -> Tree:
-    return {"socket_address": {"address": address, "port_value": port}}
-
-
-def _watched(path: str) -> Tree:
-    directory = path.rpartition("/")[0]
-    return {
-        "path_config_source": {"path": path, "watched_directory": {"path": directory}},
-        "resource_api_version": "V3",
-    }
-
-
-def _extension(name: str, kind: str, **config: Any) -> Tree:
-    return {"name": name, "typed_config": {**_typed(f"extensions.{kind}"), **config}}
-
-
-def _typed(kind: str) -> Tree:
-    return {"@type": f"type.googleapis.com/envoy.{kind}"}
-
-
-def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:g}s"
-
-
-def _resources(resources: Iterable[Tree]) -> str:
-    return _json({"resources": list(resources)})
-
-
-def _json(tree: Tree) -> str:
-    return json.dumps(tree, indent=1)

@@ -3,21 +3,20 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
+from itertools import chain
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
-from pulumi_tts.render.traefik_tls import ACME_FOLDER, HTTPS, entry_point, tls_arguments
+from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares
+from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
+from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
+from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
 
 # Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
 COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
-
-Tree = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
     return (
         *web_arguments(edge.drain, layout),
         *_https_arguments(edge, directory, layout),
+        *chain.from_iterable(front_arguments(edge.front, name) for name in entry_points(edge)),
+        *(_everybodys_middlewares(name, edge) for name in entry_points(edge)),
         *_dashboard_arguments(edge.dashboard, layout),
         *ping_arguments(layout),
         f"--providers.file.directory={directory}",
@@ -64,15 +65,21 @@ def web_arguments(drain: int, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     )
 
 
+def entry_points(edge: EdgePlan) -> tuple[str, ...]:
+    """Those that clients reach."""
+    own_port = edge.dashboard is not None and edge.dashboard.own_port
+    return ("web", *([HTTPS] if edge.tls else []), *(["dashboard"] if own_port else []))
+
+
+def _everybodys_middlewares(name: str, edge: EdgePlan) -> str:
+    passed = [EVERYBODY, *([HSTS] if edge.tls and name != HTTP else [])]
+    return f"--entryPoints.{name}.http.middlewares={','.join(f'{each}@file' for each in passed)}"
+
+
 def _entry_point(name: str, address: str, drain: int) -> tuple[str, ...]:
-    transport = f"--entryPoints.{name}.transport"
     return (
         f"--entryPoints.{name}.address={address}",
-        # No deadline on a whole upload or answer: reference audio over a slow line and ninety-minute jobs are normal.
-        f"{transport}.respondingTimeouts.readTimeout=0s",
-        f"{transport}.respondingTimeouts.writeTimeout=0s",
-        f"{transport}.respondingTimeouts.idleTimeout=180s",
-        f"{transport}.lifeCycle.graceTimeOut={drain}s",
+        f"--entryPoints.{name}.transport.lifeCycle.graceTimeOut={drain}s",
     )
 
 
@@ -111,7 +118,7 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     middlewares = _edge_middlewares(edge)
     for route in routes:
         middlewares |= _route_middlewares(route)
-    routers = {route.name: _router(route, middlewares, entry_point(https=edge.tls is not None)) for route in routes}
+    routers = {route.name: _router(route, middlewares, edge) for route in routes}
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
@@ -119,7 +126,12 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
         "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
     }
     # Traefik refuses a section that is there and empty.
-    return _yaml({"http": {name: section for name, section in sections.items() if section}})
+    return yaml_text({"http": {name: section for name, section in sections.items() if section}})
+
+
+def front_file(edge: EdgePlan) -> str:
+    """The file of what every request and every answer passes."""
+    return yaml_text(front_tree(edge.front, dict(edge.headers), entry_points(edge)))
 
 
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
@@ -130,7 +142,7 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "rule": f"Host(`{dashboard.host}`)",
         "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
         "service": "api@internal",
-        "middlewares": ["dashboard-login"],
+        "middlewares": [PATHS, NO_USER, "dashboard-login"],
     }
     http: Tree = {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}
     if dashboard.keeper:
@@ -138,11 +150,11 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
             **router,
             "rule": _under(dashboard.host, KEEPER_PATH),
             "service": "keeper",
-            "middlewares": ["dashboard-login", "keeper-slash", "keeper-strip"],
+            "middlewares": [PATHS, NO_USER, "dashboard-login", "keeper-slash", "keeper-strip"],
         }
         http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
         http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}
-    return _yaml({"http": http})
+    return yaml_text({"http": http})
 
 
 # The edge's own have an underscore in their names, which no route's name can have.
@@ -157,6 +169,8 @@ def _edge_middlewares(edge: EdgePlan) -> Tree:
 
 def _route_middlewares(route: Route) -> Tree:
     own: Tree = {}
+    if route.encoded:
+        own[f"{route.name}-paths"] = refusing_encoded(route.encoded)
     if route.headers:
         own[f"{route.name}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
     if route.strip and route.kind is Kind.ui:
@@ -174,8 +188,8 @@ def _route_middlewares(route: Route) -> Tree:
     return own
 
 
-def _router(route: Route, middlewares: Tree, comes_in_at: str) -> Tree:
-    chain = [
+def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
+    wanted = [
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
         f"{route.name}-headers",
@@ -184,12 +198,16 @@ def _router(route: Route, middlewares: Tree, comes_in_at: str) -> Tree:
         f"{route.name}-request",
         f"{route.name}-retry",
     ]
-    used = [name for name in chain if name in middlewares]
+    used = [name for name in wanted if name in middlewares]
     return {
         "rule": _rule(route),
-        "entryPoints": [comes_in_at],
+        "entryPoints": [entry_point(https=edge.tls is not None)],
         "service": route.service,
-        **({"middlewares": used} if used else {}),
+        "middlewares": [
+            f"{route.name}-paths" if route.encoded else PATHS,
+            *first_middlewares(route, edge.auth),
+            *used,
+        ],
     }
 
 
@@ -238,7 +256,3 @@ def _service(route: Route, edge: EdgePlan) -> Tree:
             cookie["secure"] = True
         balancer["sticky"] = {"cookie": cookie}
     return {"loadBalancer": balancer}
-
-
-def _yaml(tree: Tree) -> str:
-    return yaml.dump(tree, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=1000)

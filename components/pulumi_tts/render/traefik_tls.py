@@ -15,7 +15,8 @@ ACME_FOLDER = "/acme"
 """Where the volume with the account and its certificates is mounted, writable."""
 
 _RESOLVER = "acme"
-_HSTS = "edge_hsts"
+HSTS = "edge_hsts"
+"""The middleware that keeps browsers to HTTPS; every answer over it passes."""
 _ORDERS = "edge_certificates"
 _CA = "acme-ca.pem"
 _READ_ONCE = "PULUMI_TTS_READ_ONCE"
@@ -49,7 +50,6 @@ def tls_arguments(tls: TlsPlan, entry_points: Iterable[str], directory: str, acm
         f"--entryPoints.{HTTP}.http.redirections.entryPoint.scheme=https",
         f"--entryPoints.{HTTP}.http.redirections.entryPoint.permanent=true",
         *(f"--entryPoints.{name}.http.tls=true" for name in entry_points),
-        *(f"--entryPoints.{name}.http.middlewares={_HSTS}@file" for name in entry_points),
         *(_acme_arguments(tls.acme, directory, acme_folder) if tls.acme else ()),
     )
 
@@ -108,7 +108,7 @@ def tls_file(tls: TlsPlan, pairs: Iterable[tuple[str, str]], orders: Sequence[tu
     ``pairs`` are certificates with their keys, as PEM; ``orders`` are the names of each certificate that Traefik has
     to order, if any.
     """
-    http: Tree = {"middlewares": {_HSTS: {"headers": {"stsSeconds": tls.hsts}}}}
+    http: Tree = {"middlewares": {HSTS: {"headers": {"stsSeconds": tls.hsts}}}}
     if orders:
         # It matches nothing; it says which certificates there have to be. If routes said so, each of the hundred that
         # share one would.

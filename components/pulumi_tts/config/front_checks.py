@@ -1,0 +1,72 @@
+"""What only the whole config can know about the front door, and what the pieces behind it must not be older than."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pulumi_tts.config import versions
+from pulumi_tts.config.front import Front
+from pulumi_tts.config.pool import Pool
+from pulumi_tts.config.problems import Problem, shown
+
+FRONTS_OWN = ("X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Server", "X-Powered-By")
+"""Headers of answers that the front door sets, in place of a pool's."""
+FRAMING = ("Content-Security-Policy", "X-Frame-Options")
+"""Headers by which it says who may frame a page, where the config names any."""
+
+_VERSION = re.compile(r":v([0-9]+)\.([0-9]+)\.([0-9]+)$")
+Version = tuple[int, ...]
+
+LEAST: dict[str, tuple[Version, str]] = {
+    "traefik": (
+        (3, 7, 13),
+        "before it, Traefik passes on h2c upgrades that it did not negotiate and skips client certificates "
+        "(CVE-2026-114656), has no way to refuse X.Forwarded.For (3.7.12, CVE-2026-88011), lets X_Auth_User by its "
+        "logins (3.7.6, CVE-2026-54763), and /a../b by those of /b (3.7.3, CVE-2026-48020)",
+    ),
+    "envoy": (
+        (1, 39, 1),
+        "before it, what a client sends ahead of an upgrade is taken for another client's request (CVE-2026-73548), "
+        "and /a/..;/b is not /b (CVE-2026-73551)",
+    ),
+}
+"""The oldest release of each that this package runs, and what is wrong with those before it."""
+
+
+def front_checks(edge: Front, own_headers: Mapping[str, str], pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    """What is wrong between the front door, the edge's ``own_headers``, and pools by their place in the YAML."""
+    framing = FRAMING if edge.framed_by else ()
+    for name in _among(own_headers, framing):
+        yield Problem(
+            f"edge.headers.{name}",
+            shown(own_headers[name]),
+            "says who may frame a page, and so does edge.framed_by",
+            "Write one of them",
+        )
+    for at, pool in pools.items():
+        for name in _among(pool.headers, (*FRONTS_OWN, *framing)):
+            yield Problem(
+                f"pools[{at}].headers.{name}",
+                shown(pool.headers[name]),
+                "is a header that the edge sets on every answer, in place of any other",
+                "Write it under edge.headers, for all pools",
+            )
+
+
+def version_checks() -> Iterator[Problem]:
+    """Which images of versions.toml are older than they may be, and why that matters."""
+    known = versions.images()
+    for name, reference in {"traefik": known.traefik, "envoy": known.envoy}.items():
+        least, reason = LEAST[name]
+        match = _VERSION.search(reference)
+        if not match or tuple(int(part) for part in match.groups()) < least:
+            yield Problem(
+                f"versions.toml: images.{name}.registry",
+                shown(reference),
+                f"is not known to be {'.'.join(map(str, least))} or newer: {reason}",
+                f"Use {name} {'.'.join(map(str, least))} or newer, named by its full version",
+            )
+
+
+def _among(written: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
+    wanted = {name.casefold() for name in names}
+    return [name for name in written if name.casefold() in wanted]

@@ -1,0 +1,46 @@
+"""Limits: how much one user, or one address, may ask for."""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from pulumi_tts.config.fields import Seconds, Strict, refused
+
+_MOST = 1_000_000
+
+
+class Rate(Strict):
+    """How many requests are taken over time; more are answered 429 with Retry-After."""
+
+    average: Annotated[int, Field(ge=1, le=_MOST)]
+    """Requests in each period, in the long run."""
+    period: Seconds = 1
+    """What the average is counted over. Default: 1s."""
+    burst: Annotated[int, Field(ge=1, le=_MOST)] | None = None
+    """Requests at once, after a while without any. Default: as many as average."""
+
+
+class Limits(Strict):
+    """How much one user may ask for on one route: of a route with a login each user or key, else each address.
+
+    Counted at the edge, in its memory, and for each route by itself: a pool's host name, its path, and each of its
+    instances. A change of any route begins anew.
+    """
+
+    rate: Rate | None = None
+    """Requests over time. Default: any number."""
+    concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Requests at once; one more is answered 429 with Retry-After. Default: any number."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> "Limits":
+        if self.rate is None and self.concurrent is None:
+            raise refused("limits nothing", "Give rate, concurrent, or both; limits: none in a pool for no limits")
+        return self
+
+
+LIMITS_TAGS = ("<no limits>", "<limits>")
+LimitsField = Annotated[
+    Annotated[Literal["none"], Tag(LIMITS_TAGS[0])] | Annotated[Limits, Tag(LIMITS_TAGS[1])],
+    Discriminator(lambda value: LIMITS_TAGS[isinstance(value, dict | Limits)]),
+]

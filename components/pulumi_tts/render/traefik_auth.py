@@ -1,0 +1,125 @@
+"""Who may come in, and how much they may ask for, as Traefik reads it: the first middlewares of every route.
+
+They are, in this order: the client's own identity is taken away; the login, which puts the right one in its place; what
+was shown to come in is taken away; the limits, which count by who came in.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pulumi_tts.plan.auth import (
+    JWT_PATH,
+    KEYS_PATH,
+    LIMITED_PATH,
+    OTHER_SPELLINGS,
+    USER_HEADER,
+    EdgeAuthPlan,
+    LimitsPlan,
+    Login,
+)
+from pulumi_tts.plan.edge import settled
+from pulumi_tts.plan.routes import Route
+from pulumi_tts.render.yaml_file import Tree, yaml_text
+
+NO_USER = "edge_no-user"
+"""Takes away what a client says of who it is; every route to anywhere begins with it."""
+
+_BASIC = "edge_basic"
+_JWT = "edge_jwt"
+_SHOWN = "edge_shown"
+_LIMITED = "edge_limited"
+_LONGEST_ANSWER = 16 * 1024  # of the guard: a refusal has some 200 bytes
+# One customer has all of them.
+_IPV6_SUBNET = 64
+
+_SHOWN_IN = ("Authorization", "X-API-Key")
+"""Where a key or a token may be; nowhere else, least of all in an address, which is logged."""
+
+
+def first_middlewares(route: Route, auth: EdgeAuthPlan) -> list[str]:
+    """The names of the middlewares that a request passes before all others of its route."""
+    settled_route = settled(route, auth)
+    login = settled_route.login
+    chain = [NO_USER]
+    if login is Login.basic:
+        chain.append(_BASIC)
+    elif login is Login.api_keys:
+        chain += [_keys(route.pool), _SHOWN]
+    elif login is Login.jwt:
+        chain += [_JWT, _SHOWN]
+    return chain + list(_limits(settled_route))
+
+
+def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str, str]) -> str:
+    """The file of the middlewares of logins and limits; ``hashes`` has the bcrypt hash of each user's password."""
+    settled_routes = [settled(route, auth) for route in routes]
+    logins = {route.login for route in settled_routes}
+    middlewares: Tree = {NO_USER: {"headers": {"customRequestHeaders": _taken_away(USER_HEADER, *OTHER_SPELLINGS)}}}
+    # Without users it would take its routes away; config knows that there are some.
+    if Login.basic in logins:
+        middlewares[_BASIC] = _basic(hashes)
+    if Login.jwt in logins:
+        middlewares[_JWT] = _asked(auth, JWT_PATH)
+    for pool in sorted({route.pool for route in settled_routes if route.login is Login.api_keys}):
+        middlewares[_keys(pool)] = _asked(auth, KEYS_PATH + pool)
+    if {Login.jwt, Login.api_keys} & logins:
+        middlewares[_SHOWN] = {"headers": {"customRequestHeaders": _taken_away(*_SHOWN_IN)}}
+    for route in sorted(settled_routes, key=lambda route: route.name):
+        middlewares |= _limits(route)
+    sections: Tree = {"middlewares": middlewares}
+    if any(route.limits != LimitsPlan() for route in settled_routes):
+        sections["services"] = {_LIMITED: {"loadBalancer": {"servers": [{"url": auth.checked_at}]}}}
+    return yaml_text({"http": sections})
+
+
+def _keys(pool: str) -> str:
+    return f"edge_keys-{pool}"
+
+
+def _taken_away(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "")
+
+
+def _basic(hashes: Mapping[str, str]) -> Tree:
+    users = [f"{name}:{hashed}" for name, hashed in sorted(hashes.items())]
+    return {"basicAuth": {"users": users, "realm": "speech", "removeHeader": True, "headerField": USER_HEADER}}
+
+
+def _asked(auth: EdgeAuthPlan, path: str) -> Tree:
+    """The guard is asked; what it says of who it is goes into the header, and into the edge's own log."""
+    return {
+        "forwardAuth": {
+            "address": f"{auth.checked_at}{path}",
+            "authRequestHeaders": list(_SHOWN_IN),
+            "authResponseHeaders": [USER_HEADER],
+            "headerField": USER_HEADER,
+            "maxResponseBodySize": _LONGEST_ANSWER,
+        }
+    }
+
+
+def _limits(route: Route) -> Tree:
+    """Those of a route with its own login and limits, in their order."""
+    limits = route.limits
+    if limits is None or limits == LimitsPlan():
+        return {}
+    by: Tree = {"ipStrategy": {"depth": 0, "ipv6Subnet": _IPV6_SUBNET}}
+    if route.login is not Login.open:
+        by = {"requestHeaderName": USER_HEADER}
+    # Traefik says when to come again only of a rate, and rounds that to 0 s where it is less than one.
+    says_when = {f"{route.name}-limited": _limited()}
+    own: Tree = {}
+    if limits.rate:
+        rate = {"average": limits.rate.average, "period": f"{limits.rate.period}s", "burst": limits.rate.burst}
+        if limits.rate.average >= limits.rate.period:
+            own |= says_when
+        own[f"{route.name}-rate"] = {"rateLimit": {**rate, "sourceCriterion": by}}
+    if limits.concurrent:
+        own |= says_when
+        own[f"{route.name}-busy"] = {"inFlightReq": {"amount": limits.concurrent, "sourceCriterion": by}}
+    return own
+
+
+def _limited() -> dict[str, Any]:
+    page = {"status": ["429"], "service": _LIMITED, "query": LIMITED_PATH, "errorRequestHeaders": ["Accept"]}
+    return {"errors": page}

@@ -1,0 +1,38 @@
+"""How the guard knows a key: by a SHA-256 of its own, in the real Envoy, and by nothing else."""
+
+import hashlib
+import random
+from pathlib import Path
+
+import httpx
+
+from pulumi_tts.plan.auth import USER_HEADER, ApiKeyPlan, GuardAuthPlan
+from pulumi_tts.render.envoy_auth import auth_file
+from tests.guard.guarding import NO_TLS, guarding_plan, planned_auth
+from tests.loopback import wait_for
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+
+
+def test_each_of_many_keys_is_known_by_its_hash_and_no_other_is(tmp_path: Path) -> None:
+    chosen = random.Random(6)
+    keys = {f"key-{length}": "".join(chosen.choices(LETTERS, k=length)) for length in range(1, 257)}
+    plan = planned_auth(api_keys=[{"name": "any"}])
+    auth = GuardAuthPlan(tuple(ApiKeyPlan(name, None, None) for name in keys), None)
+    hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in keys.items()}
+    with guarding_plan(tmp_path, plan) as guard:
+        guard.bring("auth.json", auth_file(auth, hashes))
+        base = f"http://127.0.0.1:{guard.layout.auth_port}"
+        with httpx.Client(base_url=base, verify=NO_TLS) as edge:
+
+            def who(key: str) -> str | None:
+                answer = edge.get("/api_keys/voice", headers={"Authorization": f"Bearer {key}"})
+                assert (answer.status_code == 200) == (USER_HEADER in answer.headers)
+                found: str | None = answer.headers.get(USER_HEADER)
+                return found
+
+            wait_for(lambda: who(keys["key-32"]) == "key-32")
+            assert {name: who(key) for name, key in keys.items()} == {name: name for name in keys}
+            assert [who(key[:-1] + chosen.choice("!,\"{'")) for key in keys.values()] == [None] * len(keys)
+            assert [who(digest) for digest in hashes.values()] == [None] * len(keys)
+            assert who("".join(chosen.choices(LETTERS, k=257))) is None

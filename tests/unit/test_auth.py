@@ -1,0 +1,397 @@
+"""Who may come in, and how much they may ask for: from the config to the files, and the secrets between."""
+
+import hashlib
+import json
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from pulumi_tts.config import ConfigError, Problem, load_stack
+from pulumi_tts.config.auth import key_weakness, password_weakness
+from pulumi_tts.config.auth_checks import secret_problems
+from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
+from pulumi_tts.docker.files import CURRENT
+from pulumi_tts.plan import StackPlan, plan_stack
+from pulumi_tts.plan.auth import OTHER_SPELLINGS, USER_HEADER
+from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render.traefik_auth import login_file
+from tests.edge.tokens import Signer
+from tests.unit.configs import stack, studio, voice
+from tests.unit.conftest import World, run
+
+CONTAINER = "docker:index/container:Container"
+GOOD_KEY = "0123456789abcdef0123456789abcdef"
+RSA = Signer().public
+JWT: dict[str, Any] = {
+    "issuer": "https://login.example.com/",
+    "audiences": ["voice"],
+    "jwks": {"url": "https://login.example.com/jwks.json"},
+}
+
+
+def asking(login: Any, auth: dict[str, Any] | None = None, **edge: Any) -> dict[str, Any]:
+    """A stack whose pool asks for a login."""
+    return stack(voice(auth=login), edge={"auth": auth or {}, **edge})
+
+
+def with_jwt(**changes: Any) -> dict[str, Any]:
+    return asking("jwt", {"jwt": {name: value for name, value in (JWT | changes).items() if value is not None}})
+
+
+def limited(**limits: Any) -> dict[str, Any]:
+    return stack(voice(), edge={"limits": limits})
+
+
+def problems_of(raw: object) -> list[Problem]:
+    with pytest.raises(ConfigError) as refused:
+        load_stack(raw)
+    return list(refused.value.problems)
+
+
+def plan(raw: dict[str, Any]) -> StackPlan:
+    return plan_stack(load_stack(raw), "tts-test", local_images=True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "said"),
+    [
+        (asking("basic"), "pools[0].auth", "edge: {auth: {users: [{name: anna}]}}"),
+        (asking("api_keys"), "pools[0].auth", "edge: {auth: {api_keys: [{name: app}]}}"),
+        (asking("jwt"), "pools[0].auth", "jwt: {issuer: …, audiences: […], jwks: {url: …}}"),
+        (asking({"pool": "jwt"}), "pools[0].auth.pool", "lets nobody in"),
+        (asking({"path": "open"}), "pools[0].auth.path", "is for routes.path, which the pool does not have"),
+        (asking("oidc"), "pools[0].auth", "Choose 'open', 'basic', 'api_keys' or 'jwt'"),
+        (asking({"pools": "open"}), "pools[0].auth.pools", "Did you mean 'pool'?"),
+        (asking(3), "pools[0].auth", "is not one of the choices"),
+        (stack(edge={"auth": {"default": "basic"}}), "edge.auth.default", "lets nobody in"),
+        (asking("open", {"users": [{"name": "a"}, {"name": "a"}]}), "edge.auth.users[1].name", "of edge.auth.users[0]"),
+        (asking("open", {"users": [{"name": "a:b"}]}), "edge.auth.users[0].name", "is not written as expected"),
+        (asking("open", {"users": [{"name": "a", "pasword": {}}]}), "edge.auth.users[0].pasword", "'password'"),
+        (
+            asking("open", {"users": [{"name": "a", "password": "hunter2"}]}),
+            "edge.auth.users[0].password",
+            "is a secret in the clear. Write {secret: annaPassword}",
+        ),
+        (
+            asking("open", {"api_keys": [{"name": "a", "key": "hunter2"}]}),
+            "edge.auth.api_keys[0].key",
+            "is a secret in the clear. Write {secret: appKey}",
+        ),
+        (
+            asking("open", {"api_keys": [{"name": "a"}, {"name": "a"}]}),
+            "edge.auth.api_keys[1].name",
+            "is also the name",
+        ),
+        (
+            asking("open", {"api_keys": [{"name": n, "key": {"secret": "one"}} for n in "ab"]}),
+            "edge.auth.api_keys[1].key.secret",
+            "is also the key of edge.auth.api_keys[0]",
+        ),
+        (
+            asking("open", {"api_keys": [{"name": "a", "pools": ["voce"]}]}),
+            "edge.auth.api_keys[0].pools[0]",
+            "Did you mean 'voice'?",
+        ),
+        (asking("open", {"api_keys": [{"name": "a", "pools": []}]}), "edge.auth.api_keys[0].pools", "Give at least 1"),
+        (with_jwt(audiences=None), "edge.auth.jwt.audiences", "is missing"),
+        (with_jwt(audiences=[]), "edge.auth.jwt.audiences", "Give at least 1"),
+        (with_jwt(issuer=None), "edge.auth.jwt.issuer", "is missing"),
+        (with_jwt(jwks={}), "edge.auth.jwt.jwks", "Give either url or keys"),
+        (with_jwt(jwks={"url": "https://a.b/", "keys": [RSA]}), "edge.auth.jwt.jwks", "Give either url or keys"),
+        (with_jwt(jwks={"keys": [RSA], "cache": "1m"}), "edge.auth.jwt.jwks", "Leave cache out"),
+        (with_jwt(jwks={"url": "http://login.example.com/"}), "edge.auth.jwt.jwks.url", "keys in the clear"),
+        (with_jwt(jwks={"url": "http://8.8.8.8/"}), "edge.auth.jwt.jwks.url", "keys in the clear"),
+        (with_jwt(jwks={"url": "login.example.com"}), "edge.auth.jwt.jwks.url", "is not an address of a key set"),
+        (with_jwt(jwks={"url": "https://u:p@a.b/"}), "edge.auth.jwt.jwks.url", "is not an address of a key set"),
+        (with_jwt(jwks={"keys": [RSA | {"d": "x"}]}), "edge.auth.jwt.jwks.keys[0]", "has a private part"),
+        (with_jwt(jwks={"keys": [{"kty": "oct", "k": "x"}]}), "edge.auth.jwt.jwks.keys[0]", "has a private part"),
+        (with_jwt(jwks={"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]}), "edge.auth.jwt.jwks.keys[0]", "2048"),
+        (with_jwt(claims={"a b": "c"}), "edge.auth.jwt.claims.a b", "is not written as expected"),
+        (limited(), "edge.limits", "limits nothing"),
+        (limited(concurrent=0), "edge.limits.concurrent", "Use at least 1"),
+        (limited(rate={"average": 0}), "edge.limits.rate.average", "Use at least 1"),
+        (limited(rate={"average": 1, "burst": 0}), "edge.limits.rate.burst", "Use at least 1"),
+        (limited(rate={"average": 1, "period": "0s"}), "edge.limits.rate.period", "Use at least 1s"),
+        (limited(rate={}), "edge.limits.rate.average", "is missing"),
+        (stack(voice(limits="no")), "pools[0].limits", "none"),
+        (stack(voice(limits={})), "pools[0].limits", "limits: none"),
+    ],
+)
+def test_bad_input_is_refused_where_it_stands_with_what_would_be_right(raw: object, path: str, said: str) -> None:
+    (problem,) = problems_of(raw)
+    assert problem.path == path
+    assert said in str(problem)
+    assert "hunter2" not in str(problem), "an error message ends up in terminals and CI logs"
+
+
+PUBLIC: dict[str, Any] = {"bind": "0.0.0.0", "tls": {"self_signed": {}}}
+
+
+def test_a_public_address_without_a_login_has_to_be_said_twice() -> None:
+    everybody = stack(voice(), studio(auth="basic"), edge={**PUBLIC, "auth": {"users": [{"name": "a"}]}})
+    (problem,) = problems_of(everybody)
+    assert problem.path == "edge.bind"
+    assert "without a login, to voice. " in str(problem), "and not to studio"
+    assert "edge.unprotected: [login]" in str(problem)
+    load_stack(stack(voice(), edge={**PUBLIC, "unprotected": ["login"]}))
+    load_stack(stack(voice(), edge={**PUBLIC, "auth": {"users": [{"name": "a"}], "default": "basic"}}))
+    (problem,) = problems_of(
+        stack(voice(auth={"instance": "open"}), edge={**PUBLIC, "auth": {"jwt": JWT, "default": "jwt"}})
+    )
+    assert "to voice. " in str(problem), "one way in is enough"
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    raw = stack(voice(auth="jwt"), studio(limits={"concurrent": 0}), edge={"auth": {"users": [{"name": ""}]}})
+    # What the edge lets in is not known before it is right.
+    assert {problem.path for problem in problems_of(raw)} == {"pools[1].limits.concurrent", "edge.auth.users[0].name"}
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("hunter2", "has 7 characters, fewer than 12"),
+        ("aaaaaaaaaaaaaaaa", "has only 1 different characters"),
+        ("anna-and-the-river", None),
+        ("anna12345678", "is little more than the user's name"),
+        ("x" * 60 + "ü" * 12, "has 84 bytes, more than the 72 that bcrypt reads"),
+        ("correct horse", None),
+    ],
+)
+def test_a_weak_password_is_refused(password: str, why: str | None) -> None:
+    assert password_weakness(password, "anna") == why
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("sk-123", "has 6 characters, not 32 to 256"),
+        ("a" * 40, "has only 1 different characters"),
+        (GOOD_KEY[:-1] + ",", "has characters other than letters, digits and -._~+/="),
+        (GOOD_KEY * 9, "has 288 characters, not 32 to 256"),
+        (GOOD_KEY, None),
+        ("7f9c2ba4-e88f-4b1a-9d27-3c5e0f6a1b2d", None),
+    ],
+)
+def test_a_weak_key_is_refused(key: str, why: str | None) -> None:
+    assert key_weakness(key) == why
+
+
+def test_given_secrets_are_judged_by_their_config_keys_and_never_shown() -> None:
+    auth = {
+        "users": [{"name": "anna", "password": {"secret": "annaPassword"}}],
+        "api_keys": [{"name": name, "key": {"secret": name}} for name in ("a", "b", "c")],
+    }
+    edge = load_stack(stack(edge={"auth": auth, "dashboard": {"password": {"secret": "dashboard"}}})).edge
+    values = {"annaPassword": "hunter2", "dashboard": "admin", "a": GOOD_KEY, "b": GOOD_KEY, "c": "short"}
+    said = {problem.path: str(problem) for problem in secret_problems(edge, values)}
+    assert set(said) == {
+        "edge.auth.users[0].password.secret",
+        "edge.dashboard.password.secret",
+        "edge.auth.api_keys[1].key.secret",
+        "edge.auth.api_keys[2].key.secret",
+    }
+    assert "fewer than 12. Leave it out" in said["edge.auth.users[0].password.secret"]
+    assert not any(value in str(said) for value in ("hunter2", GOOD_KEY))
+
+
+# ---- plan and files
+
+
+def test_a_stack_in_which_nothing_is_guarded_has_a_guard_where_keys_are_checked() -> None:
+    alone = voice(guard="none")
+    assert plan(stack(alone)).guard is None
+    for edge in ({"auth": {"api_keys": [{"name": "a"}]}}, {"auth": {"jwt": JWT}}, {"limits": {"concurrent": 1}}):
+        guard = plan(stack(alone, edge=edge)).guard
+        assert guard
+        assert guard.auth
+        assert guard.pools == ()
+        assert "auth" in listeners(guard)
+    assert plan(stack(alone, edge={"auth": {"users": [{"name": "a"}]}})).guard is None, (
+        "the edge knows passwords itself"
+    )
+
+
+def listeners(guard: Any) -> list[str]:
+    return [each["name"] for each in json.loads(envoy.files(guard)["listeners.json"])["resources"]]
+
+
+def test_what_a_stack_does_not_ask_changes_nothing_of_its_guard() -> None:
+    bare, with_keys = plan(stack()).guard, plan(stack(edge={"auth": {"api_keys": [{"name": "a"}]}})).guard
+    assert bare
+    assert with_keys
+    assert "auth" not in listeners(bare)
+    assert envoy.static_arguments(bare) == envoy.static_arguments(with_keys), "nothing restarts for it"
+
+
+def test_the_courier_brings_keys_where_envoy_looks_for_them() -> None:
+    assert envoy.IN_CONTAINER.files == CURRENT
+
+
+def routers(raw: dict[str, Any]) -> dict[str, list[str]]:
+    made = plan(raw)
+    http = yaml.safe_load(traefik.routes_file(made.routes, made.edge))["http"]
+    return {name: router["middlewares"] for name, router in http["routers"].items()}
+
+
+def logins(raw: dict[str, Any], **hashes: str) -> dict[str, Any]:
+    made = plan(raw)
+    http: dict[str, Any] = yaml.safe_load(login_file(made.routes, made.edge.auth, hashes))["http"]
+    return http
+
+
+def test_every_route_has_its_own_login_or_the_pools_or_the_stacks() -> None:
+    auth = {"default": "basic", "users": [{"name": "a"}], "api_keys": [{"name": "a"}], "jwt": JWT}
+    pools = [voice(auth={"pool": "api_keys"}), studio(auth="jwt"), voice(name="b", routes={"path": "/b"}, auth="open")]
+    made = routers(stack(*pools, edge={"auth": auth, "limits": {"concurrent": 2}}))
+    assert made["voice.pool"][1:6] == [
+        "edge_no-user",
+        "edge_keys-voice",
+        "edge_shown",
+        "voice.pool-limited",
+        "voice.pool-busy",
+    ]
+    assert made["voice.1"][1:4] == ["edge_no-user", "edge_basic", "voice.1-limited"]
+    assert made["studio.path"][1:4] == ["edge_no-user", "edge_jwt", "edge_shown"]
+    assert made["b.path"][1:3] == ["edge_no-user", "b.path-limited"]
+
+
+def test_a_clients_own_name_is_taken_away_in_any_spelling() -> None:
+    (middlewares,) = logins(stack(voice())).values()
+    taken = middlewares["edge_no-user"]["headers"]["customRequestHeaders"]
+    assert set(taken.values()) == {""}
+    assert set(taken) == {USER_HEADER, *OTHER_SPELLINGS}
+    assert len(taken) == 8
+    assert {name.replace("_", "-") for name in taken} == {USER_HEADER}
+
+
+def test_a_limit_counts_by_who_came_in_or_by_address() -> None:
+    auth = {"users": [{"name": "a"}]}
+    limits = {"rate": {"average": 5, "period": "1m"}, "concurrent": 3}
+    middlewares = logins(stack(voice(auth="basic"), studio(), edge={"auth": auth, "limits": limits}), a="$2b$10$hash")[
+        "middlewares"
+    ]
+    assert middlewares["edge_basic"]["basicAuth"]["users"] == ["a:$2b$10$hash"]
+    by_name, by_address = {"requestHeaderName": USER_HEADER}, {"ipStrategy": {"depth": 0, "ipv6Subnet": 64}}
+    assert middlewares["voice.pool-rate"]["rateLimit"] == {
+        "average": 5,
+        "period": "60s",
+        "burst": 5,
+        "sourceCriterion": by_name,
+    }
+    assert middlewares["voice.1-busy"]["inFlightReq"] == {"amount": 3, "sourceCriterion": by_name}
+    assert middlewares["studio.path-busy"]["inFlightReq"] == {"amount": 3, "sourceCriterion": by_address}
+
+
+def test_an_engine_is_not_told_who_it_was() -> None:
+    auth = {"users": [{"name": "a"}], "default": "basic"}
+    made = plan(stack(voice(), studio(guard="none"), edge={"auth": auth}))
+    http = yaml.safe_load(traefik.routes_file(made.routes, made.edge))["http"]["middlewares"]
+    for name in ("voice.1", "studio.path"):
+        assert http[f"{name}-request"]["headers"]["customRequestHeaders"][USER_HEADER] == ""
+    assert USER_HEADER not in http["voice.pool-request"]["headers"]["customRequestHeaders"], "the guard logs it first"
+    inner = json.loads(envoy.files(made.guard)["inner.json"])["resources"][0]["virtual_hosts"][0]["routes"]  # type: ignore[arg-type]
+    assert all(USER_HEADER in route["request_headers_to_remove"] for route in inner)
+
+
+# ---- resources
+
+
+def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
+    """Makes a whole stack on mocks; what there is to come in with."""
+    outputs: dict[str, Any] = {}
+
+    def program() -> pulumi.Output[None]:
+        made = SpeechStack("tts-test", {"config": config, "secrets": dict(secrets), "preflight": False})
+        return pulumi.Output.all(made.logins, made.logins.is_secret()).apply(
+            lambda both: outputs.update({"logins": both[0], "secret": both[1]})
+        )
+
+    run(program)
+    return outputs
+
+
+def test_passwords_and_keys_are_secrets_and_only_their_hashes_reach_a_container(world: World) -> None:
+    pulumi.runtime.set_mocks(
+        salted := World(computed={"b64Std": "yMnKy8zNzs/Q0dLT1NXW1w=="}),
+        project="pulumi-tts",
+        stack="test",
+        preview=False,
+    )
+    auth = {
+        "users": [{"name": "anna", "password": {"secret": "annaPassword"}}, {"name": "bob"}],
+        "api_keys": [{"name": "given", "key": {"secret": "givenKey"}, "pools": ["voice"]}, {"name": "made"}],
+    }
+    pools = [voice(auth="api_keys"), studio(auth="basic")]
+    outputs = speech(stack(*pools, edge={"auth": auth}), annaPassword="correct horse", givenKey=GOOD_KEY)
+    assert outputs["secret"]
+    assert outputs["logins"] == {
+        "users": {"anna": "correct horse", "bob": "generated"},
+        "api_keys": {"given": GOOD_KEY, "made": "generated"},
+    }
+    containers = salted.inputs(CONTAINER)
+    everything = json.dumps(containers, default=str)
+    assert "correct horse" not in everything
+    assert GOOD_KEY not in everything
+    assert hashlib.sha256(GOOD_KEY.encode()).hexdigest() in str(containers["tts-test-guard-files-courier"]["uploads"])
+    uploads = containers["tts-test-edge-files-courier"]["uploads"]
+    assert "anna:$2b$10$" in str(uploads)
+    # Marked, so that even the hashes are in no state and no diff in the clear.
+    assert all(isinstance(containers[f"tts-test-{who}-files-courier"]["uploads"], dict) for who in ("edge", "guard"))
+
+
+@pytest.mark.parametrize("weak", [{"annaPassword": "short"}, {"givenKey": "short"}, {"givenKey": "a" * 40}])
+def test_a_weak_secret_of_somebody_elses_program_fails_it(world: World, weak: dict[str, str]) -> None:
+    auth = {
+        "users": [{"name": "anna", "password": {"secret": "annaPassword"}}],
+        "api_keys": [{"name": "given", "key": {"secret": "givenKey"}}],
+    }
+    with pytest.raises(ConfigError, match="one is generated"):
+        speech(stack(voice(), edge={"auth": auth}), **({"annaPassword": "correct horse", "givenKey": GOOD_KEY} | weak))
+
+
+@pytest.mark.parametrize(("jwks", "out"), [({"url": "https://a.b/"}, True), ({"keys": [RSA]}, False)])
+def test_the_guard_has_a_way_out_only_where_it_fetches_keys(world: World, jwks: dict[str, Any], out: bool) -> None:
+    speech(stack(voice(), edge={"auth": {"jwt": JWT | {"jwks": jwks}}}))
+    assert ("tts-test-hosts" in world.inputs("docker:index/network:Network")) is out
+
+
+def test_an_edge_and_a_guard_of_somebody_else_check_keys_too(world: World) -> None:
+    auth = {"api_keys": [{"name": "app", "pools": ["mine"]}]}
+
+    def program() -> pulumi.Output[Any]:
+        pool = TtsPool(
+            "cosy",
+            {
+                "network": "net",
+                "images": "local",
+                "pool": {"engine": "voice", "auth": "api_keys", "limits": {"concurrent": 2}, "routes": {"path": "/a"}},
+            },
+        )
+        guard = EnvoyGuard("guard", {"network": "net", "images": "local", "pools": [pool.guarded], "auth": auth})
+        mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"], "auth": "api_keys"}
+        routes = guard.routes.apply(lambda routes: [*routes, mine])
+        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": routes, "guard": "guard"}).url
+
+    run(program)
+    containers = world.inputs(CONTAINER)
+    edge = str(containers["edge-files-courier"]["uploads"])
+    for wanted in ("http://guard:8082/api_keys/cosy", "http://guard:8082/api_keys/mine", "amount: 2"):
+        assert wanted in edge
+    assert hashlib.sha256(b"generated").hexdigest() in str(containers["guard-files-courier"]["uploads"])
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ({"auth": "api_keys"}, "for which the edge asks a guard"),
+        ({"limits": {"concurrent": 1}}, "for which the edge asks a guard"),
+        ({"auth": "basic"}, "the edge has no users"),
+    ],
+)
+def test_a_route_that_nobody_checks_is_refused(world: World, route: dict[str, Any], said: str) -> None:
+    mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"], **route}
+    with pytest.raises(ConfigError, match=said):
+        run(lambda: TraefikEdge("edge", {"network": "net", "images": "local", "routes": [mine]}).url)
