@@ -35,7 +35,7 @@ _NOT_OF_A_COMPOSE_FILE = {
         "memory",
         "memorySwap",
     ),
-    *("mounts", "networksAdvanced", "ports", "tmpfs", "volumes"),
+    *("mounts", "networksAdvanced", "ports", "tmpfs", "ulimits", "volumes"),
 }
 
 
@@ -59,6 +59,8 @@ def _service(container: Resource, images: dict[str, Resource], pids: int | None)
     service["mem_limit"], service["memswap_limit"] = f"{inputs['memory']:g}m", f"{inputs['memorySwap']:g}m"
     if pids:
         service["pids_limit"] = pids
+    if limits := inputs.get("ulimits"):
+        service["ulimits"] = {one["name"]: {"soft": one["soft"], "hard": one["hard"]} for one in limits}
     if check := inputs.get("healthcheck"):
         service["healthcheck"] = {"test": check["tests"], "interval": check["interval"]}
     service["logging"] = {"driver": inputs["logDriver"], "options": inputs["logOpts"]}

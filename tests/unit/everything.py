@@ -40,8 +40,8 @@ def config() -> dict[str, Any]:
 
 
 def given() -> dict[str, str]:
-    """The secrets that the config refers to. With spaces and signs, so that each way to write them is another one."""
-    return {key: f"Given for {key}: 7 /+?" for _, key in load_stack(config()).secret_references}
+    """The secrets that the config refers to. With signs, so that each way to write them is another one."""
+    return {key: f"Given/for+{key}.7~which-is/long=enough" for _, key in load_stack(config()).secret_references}
 
 
 @dataclass
