@@ -184,6 +184,7 @@ def test_the_guard_logs_who_it_was(edge: Edging) -> None:
 
 @pytest.mark.parametrize("host", ["anybody", "anybody1"])
 def test_nobody_says_who_they_are_where_nobody_is_asked(edge: Edging, host: str) -> None:
+    assert edge.guard
     for name in ("X-Pulumi-Tts-User", "x-pulumi-tts-user", "X-PULUMI-TTS-USER"):
         edge.arrived()
         with edge.client(f"{host}.localhost") as client:
@@ -195,6 +196,8 @@ def test_nobody_says_who_they_are_where_nobody_is_asked(edge: Edging, host: str)
         with edge.client(f"{host}.localhost") as client:
             assert client.get("/work", headers={name: "anna"}).status_code == 400, "not even looked at"
     assert edge.arrived() == []
+    time.sleep(1.2)  # the guard's log is written every second
+    assert {line["user"] for line in edge.guard.log() if line["pool"] == "anybody"} <= {None}, "nor in a log"
 
 
 def test_a_stream_and_a_websocket_are_asked_once_and_then_left_alone(edge: Edging) -> None:

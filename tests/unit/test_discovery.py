@@ -16,6 +16,7 @@ from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.ports import Published
 from pulumi_tts.plan.socket_proxy import discovery_proxy, keeper_proxy, keeper_proxy_elsewhere, socket_of
 from pulumi_tts.render import discovery, socket_proxy, traefik
+from pulumi_tts.render.traefik_auth import NO_USER
 from tests.unit.configs import stack
 from tests.unit.conftest import World, run
 from tests.unit.test_components import CONTAINER, NETWORK, VOLUME, speech
@@ -110,7 +111,7 @@ def test_the_way_to_others_comes_after_all_of_ours() -> None:
     (router,) = http["routers"].values()
     assert router["priority"] == 1, "below any rule's length, which Traefik takes by itself"
     assert "!Host(`dashboard.localhost`)" in router["rule"]
-    assert set(router["middlewares"]) == set(http["middlewares"])
+    assert set(router["middlewares"]) == {NO_USER, *http["middlewares"]}
     assert http["middlewares"][router["service"]]["headers"]["customResponseHeaders"] == {"X-Served-By": "us"}
 
 

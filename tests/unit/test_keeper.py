@@ -11,6 +11,7 @@ from pulumi_tts.config.keeper import shortest_gap
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.render import traefik
 from pulumi_tts.render.keeper import pools_file
+from pulumi_tts.render.traefik_auth import NO_USER
 from pulumi_tts.render.traefik_front import PATHS
 from tests.unit.configs import stack, studio, voice
 
@@ -147,8 +148,8 @@ def dashboard(planned: StackPlan) -> dict[str, Any]:
 def test_the_keepers_page_is_behind_the_dashboards_login_and_on_its_host() -> None:
     http = dashboard(plan())
     router = http["routers"]["keeper"]
-    assert router["middlewares"] == [PATHS, "dashboard-login", "keeper-slash", "keeper-strip"]
-    assert set(router["middlewares"]) == {PATHS, *http["middlewares"]}
+    assert router["middlewares"] == [PATHS, NO_USER, "dashboard-login", "keeper-slash", "keeper-strip"]
+    assert set(router["middlewares"]) == {PATHS, NO_USER, *http["middlewares"]}
     assert router["rule"] == "Host(`dashboard.localhost`) && (Path(`/keeper`) || PathPrefix(`/keeper/`))"
     assert http["services"]["keeper"]["loadBalancer"]["servers"] == [{"url": "http://tts-test-keeper:8000"}]
     assert router["entryPoints"] == http["routers"]["dashboard"]["entryPoints"]
