@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from pulumi_tts.plan.admission import ADMIT
 from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER
-from pulumi_tts.render.traefik import IN_CONTAINER, Tree, ping_arguments, web_arguments
+from pulumi_tts.render.traefik import IN_CONTAINER, ping_arguments, web_arguments
 from pulumi_tts.render.traefik_auth import NO_USER
 from pulumi_tts.render.traefik_front import refusing_encoded
 from pulumi_tts.render.traefik_tls import entry_point
+from pulumi_tts.render.yaml_file import Tree
 
 NAME = "edge_discovery"
 """Of the edge's route to it; no route of a pool can have an underscore in its name."""
