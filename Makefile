@@ -102,6 +102,10 @@ schema: venv ## write the JSON Schema of the configuration
 engines-doc: venv ## write docs/engines.md from the engines' profiles
 	$(IN_ENV)/python -m pulumi_tts.config.engines.document > docs/engines.md
 
+.PHONY: policy-doc
+policy-doc: venv ## write docs/policy.md from the rules
+	$(IN_ENV)/python -m pulumi_tts.policy.document > docs/policy.md
+
 .PHONY: labels-table
 labels-table: venv ## write the table of labels that Traefik knows, asked of Traefik itself
 	@$(BOOTSTRAP) images

@@ -14,10 +14,12 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from pulumi_tts.config import Problem
 from pulumi_tts.policy import folder
+from pulumi_tts.policy.document import document
 from pulumi_tts.policy.pack import known, policies
 from pulumi_tts.policy.resource import CONTAINER, IMAGE, NETWORK, PROVIDER, UNKNOWN, Resource
 from pulumi_tts.policy.rules import RULES, Level
 
+ROOT = Path(__file__).parents[2]
 BY_NAME = {rule.name: rule for rule in RULES}
 
 RIGHT: dict[str, Any] = {
@@ -305,6 +307,10 @@ def test_every_rule_is_a_policy_that_can_be_set() -> None:
         json.dumps(policy.config_schema.properties)
 
 
+def test_the_committed_page_is_the_rules() -> None:
+    assert (ROOT / "docs" / "policy.md").read_text() == document(), "run `make policy-doc`"
+
+
 def test_what_cannot_be_known_from_inputs_only_warns() -> None:
     assert {rule.name for rule in RULES if rule.level is Level.advisory} == {
         "all-capabilities-dropped",
@@ -330,8 +336,7 @@ def test_the_command_says_where_the_pack_is(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_pack_has_the_packages_version() -> None:
-    root = Path(__file__).parents[2]
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pack = yaml.safe_load((Path(folder.__file__).parent / "PulumiPolicy.yaml").read_text())
     assert pack["version"] == project["version"]
     assert folder.PROGRAM in project["scripts"]

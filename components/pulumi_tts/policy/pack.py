@@ -32,7 +32,7 @@ def policies() -> list[Policy]:
 
 
 def _policy(rule: Rule) -> ResourceValidationPolicy:
-    settable = {"except": ("Resources that the rule is not asked of; * stands for anything", ()), **rule.settings}
+    settable = {"except": ("names of resources that it is not asked of; `*` stands for anything", ()), **rule.settings}
     return ResourceValidationPolicy(
         name=rule.name,
         description=rule.description,

@@ -55,8 +55,8 @@ class Rule:
         ]
 
 
-_PRIVATE = {"private": ("Networks (CIDR) that the internet has no way to", ports.PRIVATE)}
-_PROTECTED = {"protected": ("Names of stacks that are protected; * stands for anything", images.PROTECTED)}
+_PRIVATE = {"private": ("networks (CIDR) that the internet has no way to", ports.PRIVATE)}
+_PROTECTED = {"protected": ("names of stacks that are protected; `*` stands for anything", images.PROTECTED)}
 
 RULES = (
     Rule("published-ports", ports.published_ports, Level.mandatory, settings=_PRIVATE),
