@@ -21,7 +21,7 @@ from keeper.turns import Lease, Turns, TurnTakenError, Urgency
 from pulumi_tts.plan import GuardPlan
 from pulumi_tts.render import envoy
 from pulumi_tts.render.keeper import pools_file
-from tests.guard.guarding import planned
+from tests.guard.guarding import planned, planned_auth
 from tests.services.fake_docker import FakeDocker
 
 
@@ -200,6 +200,18 @@ def test_files_are_passed_on_as_a_set_and_what_goes_goes_after_what_leads_to_it(
     assert rotation.problem is None
     assert {name: passed_on(name) for name in PASSED_ON} == envoy.files(one)
     assert not endpoints.exists()
+
+
+def test_a_guard_that_only_checks_keys_gets_its_files_too(tmp_path: Path) -> None:
+    plan = planned_auth(api_keys=[{"name": "app"}])
+    rotation = Rotation(tmp_path / "files", tmp_path / "run", AddressBook({}))
+    (tmp_path / "files").mkdir()
+    for name, text in envoy.files(plan).items():
+        (tmp_path / "files" / name).write_text(text)
+    rotation.take(read_fleet(pools_file(plan, "tts-test")))
+    rotation.publish()
+    assert rotation.problem is None
+    assert {name: (tmp_path / "run" / "config" / name).read_text() for name in PASSED_ON} == envoy.files(plan)
 
 
 # ---- the plan

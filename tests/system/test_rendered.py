@@ -8,6 +8,7 @@ from typing import Any
 import docker
 import httpx
 import pytest
+import yaml
 from docker.models.containers import Container
 
 from pulumi_tts.config import load_stack
@@ -51,7 +52,8 @@ def loaded(shared: Deployment, tmp_path: Any) -> Iterator[tuple[int, set[str]]]:
     port = free_port()
     container = run_traefik(shared.docker, str(tmp_path), port, traefik.static_arguments(plan.edge, "/files"))
     try:
-        yield port, {route.name for route in plan.routes}
+        front = yaml.safe_load(traefik.front_file(plan.edge))["http"]["routers"]
+        yield port, {*front, *(route.name for route in plan.routes)}
     finally:
         container.remove(force=True)
 

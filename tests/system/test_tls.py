@@ -20,7 +20,7 @@ def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """One instance that speaks, behind HTTPS with an authority of the stack's own."""
     config = dev_like(free_port())
     config["pools"] = [{**config["pools"][0], "instances": 1, "guard": "none"}]
-    config["edge"]["tls"] = {"self_signed": {}, "port": free_port()}
+    config["edge"] |= {"tls": {"self_signed": {}, "port": free_port()}, "drain": "1s"}
     deployment = Deployment("tls", config, tmp_path_factory.mktemp("tls"), engine)
     with deployment.in_place():
         deployment.up()
@@ -64,7 +64,7 @@ def test_only_the_edge_can_read_its_keys(stack: Deployment) -> None:
 
 def test_a_replaced_edge_keeps_what_was_given_to_it(stack: Deployment) -> None:
     authority, before = stack.outputs()["tls"]["ca"], stack.lasting_ids()
-    stack.config["edge"]["drain"] = "5s"
+    stack.config["edge"]["drain"] = "2s"
     stack.up()
     assert stack.lasting_ids()["tts-tls-edge"] != before["tts-tls-edge"]
     assert stack.outputs()["tls"]["ca"] == authority
@@ -72,14 +72,14 @@ def test_a_replaced_edge_keeps_what_was_given_to_it(stack: Deployment) -> None:
 
 
 def test_what_acme_gives_is_kept_where_the_edge_alone_can_write_and_outlives_it(stack: Deployment) -> None:
+    port, tls = stack.config["edge"]["port"], stack.config["edge"]["tls"]["port"]
     acme = {"email": "ops@localhost.test", "server": UNREACHABLE}
-    ports = {"bind": "127.0.0.1", "port": stack.config["edge"]["port"]}
-    stack.config["edge"] = {**ports, "tls": {"letsencrypt": acme, "port": stack.config["edge"]["tls"]["port"]}}
+    stack.config["edge"] = {"bind": "127.0.0.1", "port": port, "tls": {"letsencrypt": acme, "port": tls}, "drain": "2s"}
     stack.up()
     look = ("stat", "-c", "%a %u:%g %i", "/acme/acme.json")
     code, first = stack.inside("edge", *look)
     assert (code, first.split()[:2]) == (0, [b"600", b"65532:65532"]), first
-    stack.config["edge"]["drain"] = "6s"
+    stack.config["edge"]["drain"] = "1s"
     stack.up()
     assert stack.inside("edge", *look)[1] == first
     stack.destroy()

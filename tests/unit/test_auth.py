@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from typing import Any
 
+import bcrypt
 import pulumi
 import pytest
 import yaml
@@ -338,6 +340,8 @@ def test_passwords_and_keys_are_secrets_and_only_their_hashes_reach_a_container(
     assert hashlib.sha256(GOOD_KEY.encode()).hexdigest() in str(containers["tts-test-guard-files-courier"]["uploads"])
     uploads = containers["tts-test-edge-files-courier"]["uploads"]
     assert "anna:$2b$10$" in str(uploads)
+    (bobs,) = re.findall(r"bob:(\$2b\$04\$[./A-Za-z0-9]+)", str(uploads))
+    assert bcrypt.checkpw(b"generated", bobs.encode()), "quick to check: nobody guesses what is generated"
     # Marked, so that even the hashes are in no state and no diff in the clear.
     assert all(isinstance(containers[f"tts-test-{who}-files-courier"]["uploads"], dict) for who in ("edge", "guard"))
 

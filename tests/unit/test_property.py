@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from pulumi_tts.config import ConfigError, load_stack
+from pulumi_tts.config.pem import covers
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.edge import unchecked
+from pulumi_tts.plan.tls import leaf_names, ordered_names
 from pulumi_tts.render import envoy, traefik
 from pulumi_tts.render.envoy_auth import auth_file
 from pulumi_tts.render.fill import fill_job
@@ -179,6 +181,28 @@ pools = some.fixed_dictionaries(
         "limits": mostly(some.just("none") | usage),
     },
 )
+orders = some.fixed_dictionaries(
+    {"email": mostly(some.sampled_from(["a@b.c", "a"]))},
+    optional={
+        "challenge": mostly(some.sampled_from(["http", "dns", {"dns": {"provider": "route53"}}, {"dns": {}}])),
+        "wildcard": mostly(some.booleans()),
+        "staging": mostly(some.booleans()),
+        "server": mostly(some.sampled_from(["https://ca.internal/dir", "http://ca"])),
+        "lasts": mostly(some.sampled_from(["24h", "1s"])),
+    },
+)
+tls = some.sampled_from(["off", False, "on"]) | some.fixed_dictionaries(
+    {},
+    optional={
+        "self_signed": mostly(some.just({})),
+        "letsencrypt": mostly(orders),
+        "certificates": mostly(some.just([])),
+        "names": mostly(some.lists(mostly(some.sampled_from(["a.{domain}", "a{n}.b"])), max_size=2)),
+        "port": mostly(some.sampled_from([443, 8080, 0])),
+        "hsts": mostly(some.sampled_from(["30d", "off", "1"])),
+        "profile": mostly(some.sampled_from(["modern", "old"])),
+    },
+)
 stacks = some.fixed_dictionaries(
     {"pools": mostly(some.lists(mostly(pools), min_size=1, max_size=4))},
     optional={
@@ -199,7 +223,14 @@ stacks = some.fixed_dictionaries(
         "edge": mostly(
             some.fixed_dictionaries(
                 {},
-                optional={"port": mostly(some.integers(-1, 70_000)), "auth": mostly(auths), "limits": mostly(usage)},
+                optional={
+                    "port": mostly(some.integers(-1, 70_000)),
+                    "bind": mostly(some.sampled_from(["0.0.0.0", "127.0.0.1", "::"])),
+                    "tls": mostly(tls),
+                    "auth": mostly(auths),
+                    "limits": mostly(usage),
+                    "unprotected": mostly(some.sampled_from([["tls"], ["login"], ["tls", "login"]])),
+                },
             )
         ),
         "unknown": anything,
@@ -236,6 +267,12 @@ def is_complete(plan: StackPlan) -> None:
     assert not any(unchecked(route, plan.edge.auth) for route in plan.routes)
     if plan.guard and plan.guard.auth:
         assert auth_file(plan.guard.auth, {key.name: key.name for key in plan.guard.auth.keys})
+    if plan.edge.tls:
+        everything = {route.host for route in plan.routes}
+        acme = plan.edge.tls.acme
+        names = ordered_names(plan.edge.tls, acme, plan.routes) if acme else [leaf_names(plan.edge.tls, plan.routes)]
+        assert all(any(covers(each, host) for each in names) for host in everything), "a name without a certificate"
+        assert max(map(len, names)) <= 100 or not acme, "more names than a certificate has"
     guarded = [pool for pool in plan.pools if pool.guard]
     assert [pool.guard for pool in guarded] == list(plan.guard.pools if plan.guard else ())
     if plan.guard:

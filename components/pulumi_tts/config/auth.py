@@ -66,7 +66,7 @@ class User(Strict):
     """The name, which is what logs show and limits count by."""
     password: SecretReference | None = None
     """Where the password is kept, as `{secret: KEY}`; at least 12 characters. Default: a generated one, in the stack's
-    outputs."""
+    outputs. Each request costs the edge 60 ms of a core with a given one, 1 ms with a generated one."""
 
 
 class ApiKey(Strict):

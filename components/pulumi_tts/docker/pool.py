@@ -35,6 +35,8 @@ class TtsPoolArgs(TypedDict):
     """The pool as under `pools:` in docs/config.yaml; `name` is optional."""
     domain: NotRequired[str]
     """What `{domain}` in the pool's routes stands for. Default: localhost."""
+    https: NotRequired[bool]
+    """Whether the edge in front has TLS: the guard's cookie of a UI is then for HTTPS alone. Default: no."""
     images: NotRequired[str]
     """`registry` or `local`: what engines of our own are built on. Default: registry."""
     docker: NotRequired[str]
@@ -184,7 +186,7 @@ def _planned(name: str, args: TtsPoolArgs) -> PoolPlan:
     pool = load_pool(written, domain)
     gpus = load_part(list[Gpu], args.get("gpus", []), "gpus")
     base = base_image(local_images(args.get("images")))
-    return plan_pool_alone(pool, gpus, name, domain=domain, base=base)
+    return plan_pool_alone(pool, gpus, name, domain=domain, base=base, https=args.get("https", False))
 
 
 def _guarded(plan: PoolPlan) -> dict[str, Any]:

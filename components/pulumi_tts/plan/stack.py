@@ -222,8 +222,12 @@ def _long_names(plan: StackPlan) -> Iterator[Problem]:
         )
 
 
-def plan_pool_alone(pool: Pool, gpus: Sequence[Gpu], resource_name: str, *, domain: str, base: str) -> PoolPlan:
+def plan_pool_alone(
+    pool: Pool, gpus: Sequence[Gpu], resource_name: str, *, domain: str, base: str, https: bool = False
+) -> PoolPlan:
     """What follows from the config of a pool that stands by itself, on one host with these cards.
+
+    ``https`` says that browsers come by HTTPS alone.
 
     Raises ConfigError where the pool and the cards do not go together.
     """
@@ -236,7 +240,7 @@ def plan_pool_alone(pool: Pool, gpus: Sequence[Gpu], resource_name: str, *, doma
         problems = list(error.problems)
     if problems:
         raise ConfigError(_as_written_alone(problem) for problem in problems)
-    return plan_pool(pool, resource_name, domain, base, places=places)
+    return plan_pool(pool, resource_name, domain, base, places=places, https=https)
 
 
 def _as_written_alone(problem: Problem) -> Problem:

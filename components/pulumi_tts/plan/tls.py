@@ -1,7 +1,7 @@
 """TLS: which names need certificates, and where those come from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -146,18 +146,23 @@ def _dns(dns: Dns) -> DnsPlan:
     )
 
 
-def ordered_names(tls: TlsPlan, acme: AcmePlan, routes: Iterable[Route]) -> list[tuple[str, ...]]:
+def ordered_names(tls: TlsPlan, acme: AcmePlan, routes: Sequence[Route]) -> list[tuple[str, ...]]:
     """The names of each certificate that is ordered; ``routes`` are all that the edge has, the dashboard's too.
 
-    A further instance changes the last certificate of its pool and no other.
+    A further instance changes the last certificate of its pool and no other; below a wildcard it changes none.
     """
-    routes = sorted(routes, key=_in_order)
-    if acme.wildcard:
-        return [_with_wildcards(tls.domain, [*(route.host for route in routes), *tls.names])]
+    below = [host for host in (*(route.host for route in routes), *tls.names) if _is_in(host, tls.domain)]
+    wide = [_with_wildcards(tls.domain, below)] if acme.wildcard else []
+    each = sorted((route for route in routes if not (wide and _is_in(route.host, tls.domain))), key=_in_order)
     orders = [
-        tuple(dict.fromkeys(route.host for route in together)) for _, together in groupby(routes, key=_certificate_of)
+        tuple(dict.fromkeys(route.host for route in together)) for _, together in groupby(each, key=_certificate_of)
     ]
-    return list(dict.fromkeys([*orders, *((name,) for name in tls.names)]))
+    further = [(name,) for name in tls.names if not (wide and _is_in(name, tls.domain))]
+    return list(dict.fromkeys([*wide, *orders, *further]))
+
+
+def _is_in(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
 
 
 def _in_order(route: Route) -> tuple[str, int, str]:
@@ -186,7 +191,7 @@ def leaf_names(tls: TlsPlan, routes: Iterable[Route]) -> tuple[str, ...]:
     return tuple(sorted({*exact, *(f"*.{parent}" for parent in wide)}))
 
 
-def _with_wildcards(domain: str, hosts: Iterable[str]) -> tuple[str, ...]:
-    """The domain, everything one label below it, and what else there is by its own name or its parent's wildcard."""
-    own = [f"*.{host.partition('.')[2]}" if host.endswith(f".{domain}") else host for host in sorted(set(hosts))]
-    return tuple(dict.fromkeys([domain, f"*.{domain}", *own]))
+def _with_wildcards(domain: str, below: Iterable[str]) -> tuple[str, ...]:
+    """The domain, everything one label below it, and for names further below the same of their parents."""
+    parents = [f"*.{host.partition('.')[2]}" for host in sorted(set(below)) if host != domain]
+    return tuple(dict.fromkeys([domain, f"*.{domain}", *parents]))
