@@ -163,7 +163,7 @@ def test_what_only_nearly_breaks_a_rule_does_not(rule: str, inputs: dict[str, An
 # ---- ports
 
 
-def port(ip: str | None) -> list[dict[str, Any]]:
+def port(ip: Any) -> list[dict[str, Any]]:
     """One published port."""
     return [{"internal": 8000, "external": 20000} | ({"ip": ip} if ip else {})]
 
@@ -197,6 +197,7 @@ WEB = ["--entryPoints.web.address=:8000"]
         (WEB, "0.0.0.0", True),
         (WEB, None, True),
         (WEB, "203.0.113.7", True),
+        (WEB, UNKNOWN, False),
         (WEB, "127.0.0.1", False),
         (WEB, "10.1.2.3", False),
         ([*WEB, "--entryPoints.web.http.tls=true"], "0.0.0.0", False),
@@ -207,7 +208,7 @@ WEB = ["--entryPoints.web.address=:8000"]
         (["--entryPoints.web.address=:9000", "--entryPoints.web.http.tls=true"], "0.0.0.0", True),
     ],
 )
-def test_a_public_edge_speaks_tls_on_each_of_its_ports(command: list[str], ip: str | None, broken: bool) -> None:
+def test_a_public_edge_speaks_tls_on_each_of_its_ports(command: list[str], ip: Any, broken: bool) -> None:
     assert bool(found("tls-on-public-binds", ours("edge", command=command, ports=port(ip)))) is broken
 
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from pulumi_tts.config import Problem
-from pulumi_tts.policy.resource import Resource, text
+from pulumi_tts.policy.resource import UNKNOWN, Resource, text
 
 PRIVATE = (
     "127.0.0.0/8",
@@ -44,7 +44,7 @@ def published_ports(container: Resource, settings: Mapping[str, Any]) -> Iterato
                 "is a way in beside the edge: without its login, limits and TLS, and past a firewall such as UFW",
                 "Put the container on the edge's network and give it a route of the edge (TraefikEdge's `routes`)",
             )
-        elif not is_private(_ip(port), _private(settings)):
+        elif is_public(port, settings):
             yield Problem(
                 f"ports[{at}]",
                 _shown(port),
@@ -59,7 +59,7 @@ def tls_on_public_binds(container: Resource, settings: Mapping[str, Any]) -> Ite
         return  # of other containers, published_ports refuses the port itself
     secure = secure_ports(container.texts("command"))
     for at, port in enumerate(container.mappings("ports")):
-        if text(port.get("internal")) not in secure and not is_private(_ip(port), _private(settings)):
+        if text(port.get("internal")) not in secure and is_public(port, settings):
             yield Problem(
                 f"ports[{at}]",
                 _shown(port),
@@ -80,14 +80,14 @@ def secure_ports(command: Sequence[str]) -> frozenset[str]:
     return frozenset(port for name, port in ports.items() if name in secure)
 
 
-def is_private(ip: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
-    """Whether an address that a port is published on cannot be reached from the internet."""
-    address: IPv4Address | IPv6Address = ip_address(ip)
-    return any(address in network for network in networks if network.version == address.version)
-
-
-def _private(settings: Mapping[str, Any]) -> list[IPv4Network | IPv6Network]:
-    return [ip_network(str(network)) for network in settings.get("private", PRIVATE)]
+def is_public(port: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a port is published on an address that the internet may reach; of one that is not known yet, it is not
+    said."""
+    if port.get("ip") is UNKNOWN:
+        return False
+    address = ip_address(_ip(port))
+    private = (ip_network(str(network)) for network in settings.get("private", PRIVATE))
+    return not any(address in network for network in private if network.version == address.version)
 
 
 def _ip(port: Mapping[str, Any]) -> str:
