@@ -28,6 +28,10 @@ up: venv ## bring the stack `dev` up on this machine, installing what is missing
 preview: venv ## show what `make up` would change
 	@$(BOOTSTRAP) preview
 
+.PHONY: policy
+policy: venv ## the same, held to the policy pack: what does a container open?
+	@$(BOOTSTRAP) policy
+
 .PHONY: outputs
 outputs: venv ## the stack's outputs as JSON, secrets included
 	@$(BOOTSTRAP) outputs
@@ -97,6 +101,10 @@ schema: venv ## write the JSON Schema of the configuration
 .PHONY: engines-doc
 engines-doc: venv ## write docs/engines.md from the engines' profiles
 	$(IN_ENV)/python -m pulumi_tts.config.engines.document > docs/engines.md
+
+.PHONY: policy-doc
+policy-doc: venv ## write docs/policy.md from the rules
+	$(IN_ENV)/python -m pulumi_tts.policy.document > docs/policy.md
 
 .PHONY: labels-table
 labels-table: venv ## write the table of labels that Traefik knows, asked of Traefik itself

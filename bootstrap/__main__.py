@@ -13,6 +13,7 @@ def parser() -> argparse.ArgumentParser:
     command = top.add_subparsers(dest="command", required=True)
     command.add_parser("up", help="bring the stack up, from whatever this machine has")
     command.add_parser("preview", help="show what `up` would change")
+    command.add_parser("policy", help="the same, held to the policy pack")
     down = command.add_parser("down", help="take the stack down")
     down.add_argument("--volumes", action="store_true", help="remove its volumes too, without asking")
     command.add_parser("outputs", help="the stack's outputs as JSON, secrets included")
@@ -30,6 +31,8 @@ def run(options: argparse.Namespace) -> None:
             commands.up()
         case "preview":
             commands.preview()
+        case "policy":
+            commands.policy()
         case "down":
             commands.down(with_volumes=options.volumes)
         case "outputs":

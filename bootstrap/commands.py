@@ -73,6 +73,10 @@ def preview() -> None:
     stack.preview(prepare())
 
 
+def policy() -> None:
+    stack.preview(prepare(), "--policy-pack", str(stack.POLICY_PACK))
+
+
 def down(*, with_volumes: bool) -> None:
     if not stack.exists():
         say("Nothing to take down: `make up` has not run in this checkout.")

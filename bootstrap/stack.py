@@ -26,6 +26,7 @@ STACK_FILE = f"Pulumi.{STACK}.yaml"
 PROJECT = LOCAL / "project"
 STATE = LOCAL / "state"
 PASSPHRASE = LOCAL / "passphrase"
+POLICY_PACK = CHECKOUT / "components" / "pulumi_tts" / "policy"
 
 # The user's settings for their own stacks, which Pulumi would heed before ours.
 USERS_OWN = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK")
@@ -148,8 +149,8 @@ def up(engine: Engine) -> None:
     run(engine, "up", "--yes", "--skip-preview", "--suppress-outputs")
 
 
-def preview(engine: Engine) -> None:
-    run(engine, "preview", "--suppress-outputs")
+def preview(engine: Engine, *options: str) -> None:
+    run(engine, "preview", "--suppress-outputs", *options)
 
 
 def destroy(engine: Engine) -> None:

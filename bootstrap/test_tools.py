@@ -1,6 +1,6 @@
-"""Programs that the tests of the edge's TLS run: an ACME server, and what scans a TLS server.
+"""Programs that tests run: an ACME server, what scans a TLS server, and what looks over Dockerfiles.
 
-Pinned in tests/edge/tools; made once, in the cache. Not in .venv: sslyze wants an older `cryptography` than the
+Pinned beside their tests; made once, in the cache. Not in .venv: sslyze and checkov want older versions of what the
 package is tried with, and Pebble is Go's.
 """
 
@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bootstrap.say import Problem
 from bootstrap.shell import quietly
 
 _PINNED = CHECKOUT / "tests" / "edge" / "tools"
+_CHECKOV = CHECKOUT / "tests" / "services" / "tools" / "checkov.txt"
 _PEBBLE = "github.com/letsencrypt/pebble/v2/cmd"
 
 
@@ -48,6 +50,24 @@ def sslyze() -> Path:
             quietly([*command, "--require-hashes", "--requirement", str(pinned), "--target", str(making)])
 
     return _made("sslyze", pinned.read_bytes() + sys.version.encode(), install)
+
+
+def checkov() -> Path:
+    """The folder that PYTHONPATH names to run `python -m checkov.main`: 265 MB, in seconds by uv."""
+
+    def install(making: Path) -> None:
+        command = [uv(), "pip", "install", "--quiet", "--python", sys.executable, "--no-deps", "--require-hashes"]
+        with slow_step("checkov, which looks over Dockerfiles"):
+            quietly([*command, "--requirement", str(_CHECKOV), "--target", str(making)])
+
+    return _made("checkov", _CHECKOV.read_bytes() + sys.version.encode(), install)
+
+
+def uv() -> str:
+    """uv, as bootstrap/venv.sh has it: the user's own, else the one that this project pins."""
+    table = tomllib.loads((CHECKOUT / "components" / "pulumi_tts" / "config" / "versions.toml").read_text())
+    pinned = CACHE / "uv" / table["tools"]["uv"] / "bin" / "uv"
+    return str(pinned) if pinned.exists() else "uv"
 
 
 def _made(name: str, of: bytes, make: Callable[[Path], None]) -> Path:

@@ -83,12 +83,15 @@ sync || { say "Python: the package index failed; trying once more"; sleep 5; syn
     || stop "the package index did not give what requirements.lock asks for; uv's message above says what.
     Set UV_DEFAULT_INDEX to an index that you can reach."
 
-# components/ is the project's source root. This line and the command are all that an editable install would do
+# components/ is the project's source root. This line and the commands are all that an editable install would do
 # here, without needing a build backend from the index.
 site_packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 printf '%s\n' "$checkout/components" > "$site_packages/pulumi-tts.pth"
-printf '#!%s\nimport sys\n\nfrom pulumi_tts.command import main\n\nsys.exit(main())\n' "$checkout/.venv/bin/python" \
-    > .venv/bin/pulumi-tts
-chmod +x .venv/bin/pulumi-tts
+command_of() {
+    printf '#!%s\nimport sys\n\nfrom %s import main\n\nsys.exit(main())\n' "$checkout/.venv/bin/python" "$2" > ".venv/bin/$1"
+    chmod +x ".venv/bin/$1"
+}
+command_of pulumi-tts pulumi_tts.command
+command_of pulumi-analyzer-policy-pulumi-tts pulumi_tts.policy.analyzer
 
 cp requirements.lock "$installed"

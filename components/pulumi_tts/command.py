@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,17 @@ from pulumi_tts.labels import Finding, Labelled, WayIn, checked
 from pulumi_tts.plan import Survey, plan_stack
 from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.names import admitted_network, edge_name
+from pulumi_tts.policy.folder import NotRunnable, pack_folder
 from pulumi_tts.render.placement import placement_json, placement_table
 
 _REFUSED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; its exit status: 0, or 1 where the file is refused, or something is wrong with labels."""
+    """Runs the command; its exit status: 0, or 1 where the file is refused, or something is wrong with what was asked
+    about."""
     asked = _parser().parse_args(arguments)
-    path = _file(asked.stack)
-    try:
-        config = load_stack(_written(path))
-        status: int = asked.run(asked, config, f"tts-{_stack_name(path)}")
-    except ConfigError as error:
-        print(error.report(f"{path}, tts:stack"), file=sys.stderr)
-        return _REFUSED
+    status: int = asked.run(asked)
     return status
 
 
@@ -42,15 +39,27 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", help="which instance goes on which host and graphics card; changes nothing")
     plan.add_argument("--json", action="store_true", help="JSON with sizes in MiB, instead of a table")
     plan.add_argument("--fresh", action="store_true", help="as if nothing ran yet: no Docker host is asked what does")
-    plan.set_defaults(run=_plan)
+    plan.set_defaults(run=partial(_of_stack, _plan))
     labels = commands.add_parser("labels", help="what is wrong with the labels of containers that join the edge")
     labels.add_argument("container", nargs="*", help="whose labels (default: all that ask this stack, or seem to)")
     labels.add_argument("--docker", metavar="ENDPOINT", help="where Docker answers (default: the stack's host)")
     labels.add_argument("--json", action="store_true", help="JSON, instead of text")
-    labels.set_defaults(run=_labels)
+    labels.set_defaults(run=partial(_of_stack, _labels))
+    policy = commands.add_parser("policy", help="where the policy pack is, for pulumi preview --policy-pack")
+    policy.set_defaults(run=_policy)
     for command in (plan, labels):
         command.add_argument("--stack", default="dev", help="a stack's name, or the path of its file (default: dev)")
     return parser
+
+
+def _of_stack(run: Callable[[argparse.Namespace, Stack, str], int], asked: argparse.Namespace) -> int:
+    """Runs what is asked of a stack, with its config and name."""
+    path = _file(asked.stack)
+    try:
+        return run(asked, load_stack(_written(path)), f"tts-{_stack_name(path)}")
+    except ConfigError as error:
+        print(error.report(f"{path}, tts:stack"), file=sys.stderr)
+        return _REFUSED
 
 
 def _plan(asked: argparse.Namespace, config: Stack, name: str) -> int:
@@ -106,6 +115,15 @@ def _findings_json(containers: Sequence[Labelled], findings: dict[str, list[Find
         container.name: [asdict(finding) for finding in findings.get(container.name, [])] for container in containers
     }
     return json.dumps({"containers": told}, indent=2)
+
+
+def _policy(_: argparse.Namespace) -> int:
+    try:
+        print(pack_folder())
+    except NotRunnable as reason:
+        print(reason, file=sys.stderr)
+        return _REFUSED
+    return 0
 
 
 def _file(stack: str) -> Path:

@@ -1,6 +1,7 @@
 """A stack of this package's own program on the real engine and the real Docker, for tests."""
 
 import contextlib
+import json
 import os
 import ssl
 import threading
@@ -41,7 +42,8 @@ class Deployment:
         self.docker = docker.from_env()
         self._project = folder / "project"
         self._project.mkdir(parents=True)
-        (folder / "state").mkdir()
+        self._state = folder / "state"
+        self._state.mkdir()
         tracked = read_yaml(program / "Pulumi.yaml")
         there, venv = (os.path.relpath(path, self._project) for path in (program, VENV))
         write_yaml(self._project / "Pulumi.yaml", project_file(tracked, there, venv))
@@ -50,9 +52,7 @@ class Deployment:
         self.stack = auto.create_or_select_stack(
             name,
             work_dir=str(self._project),
-            opts=auto.LocalWorkspaceOptions(
-                env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
-            ),
+            opts=auto.LocalWorkspaceOptions(env_vars={**BASE_ENVIRONMENT, "PULUMI_BACKEND_URL": self._state.as_uri()}),
         )
 
     @contextmanager
@@ -97,6 +97,20 @@ class Deployment:
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets included."""
         return {name: output.value for name, output in self.stack.outputs().items()}
+
+    def generated(self) -> dict[str, str]:
+        """Every secret that was drawn for the stack, and its hash, by its resource's name."""
+        exported = self.stack.export_stack().deployment or {}
+        return {
+            f"{resource['urn'].rpartition('::')[2]}, {output}": json.loads(resource["outputs"][output]["plaintext"])
+            for resource in exported["resources"]
+            if resource["type"] == "random:index/randomPassword:RandomPassword"
+            for output in ("result", "bcryptHash")
+        }
+
+    def written_state(self) -> str:
+        """All that Pulumi has written down of the stack, its history included."""
+        return "\n".join(path.read_text() for path in self._state.rglob("*") if path.is_file())
 
     def container_ids(self) -> dict[str, str]:
         """The id of every container of this stack, by its name."""

@@ -5,6 +5,7 @@ import re
 import socket
 
 from pulumi_tts.render.traefik import IN_CONTAINER
+from tests.spelled import shown
 from tests.system.deployment import Deployment
 
 
@@ -36,11 +37,30 @@ def test_every_container_is_confined(shared: Deployment) -> None:
 
 
 def test_no_secret_shows_in_docker_inspect(shared: Deployment) -> None:
-    password = shared.outputs()["dashboard"]["password"]
-    for id_ in shared.container_ids().values():
-        inspected = json.dumps(shared.docker.api.inspect_container(id_))
-        assert password not in inspected
-        assert not re.search(r"\$2[aby]\$", inspected), "nor a bcrypt hash"
+    secrets = secrets_of(shared)
+    api = shared.docker.api
+    inspected = {
+        **{name: api.inspect_container(id_) for name, id_ in shared.container_ids().items()},
+        **{name: api.inspect_network(name) for name in shared.networks()},
+        **{name: api.inspect_volume(name) for name in shared.volumes()},
+    }
+    for name, told in inspected.items():
+        text = json.dumps(told)
+        assert shown(secrets, text) == [], name
+        assert not re.search(r"\$2[aby]\$", text), "nor a bcrypt hash"
+
+
+def test_the_state_has_secrets_as_ciphertext_only(shared: Deployment) -> None:
+    state = shared.written_state()
+    assert f"{shared.full_name}-edge-dashboard-password" in state, "it is the state that is searched"
+    assert shown(secrets_of(shared), state) == []
+
+
+def secrets_of(deployment: Deployment) -> dict[str, str]:
+    """Every secret that was drawn; the dashboard's password, which an output tells, among them."""
+    secrets = deployment.generated()
+    assert deployment.outputs()["dashboard"]["password"] in secrets.values()
+    return secrets
 
 
 def test_an_instance_reaches_nothing_outside_its_network(shared: Deployment) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.docker.endpoint import Endpoint
+from pulumi_tts.docker.hardening import SETTINGS_LABEL
 from pulumi_tts.docker.socket_proxy import SocketProxy
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.ports import Published
@@ -55,12 +56,14 @@ def test_what_is_made_keeps_its_names(world: World) -> None:
     outputs = speech(stack(edge=ON))
     assert sorted({(made.typ, made.name) for made in world.made} - before) == [
         (CONTAINER, "tts-test-edge-discovery"),
+        (CONTAINER, "tts-test-edge-discovery-files-courier"),
         (CONTAINER, "tts-test-edge-discovery-socket-proxy"),
         (CONTAINER, "tts-test-edge-discovery-socket-proxy-files-courier"),
         (NETWORK, "tts-test-edge-admitted"),
         (NETWORK, "tts-test-edge-discovery"),
         (NETWORK, "tts-test-edge-discovery-socket-proxy-network"),
         ("docker:index/remoteImage:RemoteImage", "tts-test-edge-discovery-socket-proxy-image"),
+        (VOLUME, "tts-test-edge-discovery-files"),
         (VOLUME, "tts-test-edge-discovery-socket-proxy-files"),
         ("random:index/randomPassword:RandomPassword", "tts-test-edge-discovery-password"),
     ]
@@ -132,11 +135,14 @@ def test_the_dashboards_name_on_the_edges_port_is_its_own_route() -> None:
 def test_labels_are_read_by_a_traefik_that_has_nothing_else() -> None:
     edge = plan(**ON).edge
     assert edge.discovery
-    settings = discovery.discovery_environment(edge.discovery, "tts-test", "http://proxy:2375", 30, "secret")
-    assert "TRAEFIK_PROVIDERS_DOCKER_ENDPOINT=tcp://proxy:2375" in settings
-    assert "TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT=false" in settings
-    assert "TRAEFIK_PROVIDERS_DOCKER_CONSTRAINTS=Label(`pulumi-tts.admit`, `tts-test`)" in settings
-    assert not [setting for setting in settings if setting.startswith(("TRAEFIK_API", "TRAEFIK_PROVIDERS_FILE"))]
+    settings = json.loads(discovery.settings_file(edge.discovery, "tts-test", "http://proxy:2375", 30, "secret"))
+    assert "api" not in settings
+    assert set(settings["providers"]) == {"docker"}
+    docker = settings["providers"]["docker"]
+    assert (docker["endpoint"], docker["exposedByDefault"]) == ("tcp://proxy:2375", "false")
+    assert docker["constraints"] == "Label(`pulumi-tts.admit`, `tts-test`)"
+    assert (docker["username"], docker["password"]) == ("discovery", "secret")
+    assert settings["ping"] == {"entryPoint": "ping"}
 
 
 def test_dockers_proxy_answers_only_the_traefik_that_reads_labels(world: World) -> None:
@@ -146,8 +152,11 @@ def test_dockers_proxy_answers_only_the_traefik_that_reads_labels(world: World) 
     uploads = containers["tts-test-edge-discovery-socket-proxy-files-courier"]["uploads"]["value"]
     (routes,) = (upload["content"] for upload in uploads)
     reading = containers["tts-test-edge-discovery"]
-    assert "TRAEFIK_PROVIDERS_DOCKER_PASSWORD=generated" in reading["envs"]["value"], "a secret of the state"
-    assert not reading.get("command"), "of two sources Traefik reads one"
+    assert reading["command"] == ["--configFile=/files/current/traefik.yml"], "of two sources Traefik reads one"
+    assert not reading.get("envs")
+    uploads = containers["tts-test-edge-discovery-files-courier"]["uploads"]["value"]
+    (settings,) = (upload["content"] for upload in uploads)
+    assert json.loads(settings)["providers"]["docker"]["password"] == "generated"
     sent = "Basic " + base64.b64encode(b"discovery:generated").decode()
     (virtual_host,) = json.loads(routes)["resources"][0]["virtual_hosts"]
     *asked, last = virtual_host["routes"]
@@ -155,6 +164,17 @@ def test_dockers_proxy_answers_only_the_traefik_that_reads_labels(world: World) 
         wanted = {header["name"]: header["string_match"] for header in route["match"]["headers"]}
         assert wanted["authorization"] == {"exact": sent}
     assert last["direct_response"]["status"] == 401
+
+
+def test_other_settings_are_another_container_and_its_label_does_not_tell_them(world: World) -> None:
+    digests = []
+    for domain in ("localhost", "example.com", "localhost"):
+        world.made.clear()
+        speech(stack(edge=ON, domain=domain))
+        labels = world.inputs(CONTAINER)["tts-test-edge-discovery"]["labels"]
+        (digest,) = (label["value"] for label in labels if label["label"] == SETTINGS_LABEL)
+        digests.append(digest)
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_a_discovery_proxy_without_a_token_is_refused(world: World) -> None:

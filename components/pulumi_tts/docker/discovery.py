@@ -1,10 +1,13 @@
 """What admits containers of others: a Traefik of its own behind the edge, and the proxy through which it sees them."""
 
+import hashlib
+
 import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint
-from pulumi_tts.docker.hardening import container_options, hardened, made_network, own_health
+from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
+from pulumi_tts.docker.hardening import SETTINGS_LABEL, container_options, hardened, made_network, own_health
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.passwords import generated_token
 from pulumi_tts.docker.pids import limit_pids
@@ -14,6 +17,7 @@ from pulumi_tts.plan.socket_proxy import discovery_proxy
 from pulumi_tts.render import discovery, traefik
 
 _PIDS = 256
+_SETTINGS = "traefik.yml"
 
 
 class Discovery:
@@ -38,32 +42,43 @@ class Discovery:
         proxy_plan = discovery_proxy(stack, own.name, at.url)
         envoy = image_on_host(f"{proxy_plan.name}-image", own.proxy_image, parent)
         # The proxy is as near to this Traefik as guests are, and a label may name it: it answers Traefik's own
-        # questions only. Neither guests nor Traefik can inspect this container without the password that stands there.
+        # questions only.
         password = generated_token(f"{own.name}-password", parent)
         proxy = SocketProxy(proxy_plan, stack=stack, image=envoy, at=at, parent=parent, token=password)
+        settings = password.apply(lambda password: discovery.settings_file(own, stack, proxy.url, plan.drain, password))
+        live = LiveFiles(f"{own.name}-files", stack, {_SETTINGS: settings}, image, parent, reader=_group(user))
         running = docker.Container(
             own.name,
             name=own.name,
             image=image,
-            envs=password.apply(
-                lambda password: discovery.discovery_environment(own, stack, proxy.url, plan.drain, password)
-            ),
+            command=[f"--configFile={CURRENT}/{_SETTINGS}"],
             user=user,
             read_only=True,
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network)
                 for network in (self.network, self.admitted, proxy.network)
             ],
+            volumes=[docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True)],
             healthcheck=traefik_health(),
             wait=True,
             wait_timeout=60,
             restart="unless-stopped",
             stop_timeout=plan.drain,
             destroy_grace_seconds=plan.drain,
-            **hardened(stack, "discovery", own.memory),
-            opts=container_options(parent, after=[proxy.container]),
+            # It reads its settings when it starts: others are another container.
+            **hardened(stack, "discovery", own.memory, {SETTINGS_LABEL: _digest(settings)}),
+            opts=container_options(parent, after=[proxy.container, live.courier]),
         )
         limit_pids(running, at, _PIDS)
+
+
+def _digest(settings: pulumi.Output[str]) -> pulumi.Output[str]:
+    """A name for settings that tells nothing of them: the password in them is 48 characters that nobody chose."""
+    return pulumi.Output.unsecret(settings.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]))
+
+
+def _group(user: str) -> int:
+    return int(user.partition(":")[2])
 
 
 def traefik_health() -> docker.ContainerHealthcheckArgs:

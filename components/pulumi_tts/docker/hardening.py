@@ -29,11 +29,14 @@ PORT_LABEL = "pulumi-tts.port"
 HOST_LABEL = "pulumi-tts.host"
 """On volumes of hosts other than the edge's: a volume cannot move, so that of an instance that moves is another one."""
 
+SETTINGS_LABEL = "pulumi-tts.settings"
+"""Says which settings a program was started with that reads them only then, as a digest of them."""
+
 PLACES_LABEL = "pulumi-tts.places"
 """Says what is on hosts other than the edge's, for when they do not answer."""
 
 
-def hardened(stack: str, part: str, memory: int, more: Mapping[str, str] | None = None) -> dict[str, Any]:
+def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input[str]] | None = None) -> dict[str, Any]:
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
@@ -52,10 +55,12 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, str] | None 
     }
 
 
-def labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.ContainerLabelArgs]:
+def labels(
+    stack: str, part: str, more: Mapping[str, pulumi.Input[str]] | None = None
+) -> list[docker.ContainerLabelArgs]:
     """The labels by which `docker ps --filter label=…` and `make down` find what is ours."""
     ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
-    return [docker.ContainerLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
+    return [docker.ContainerLabelArgs(label=label, value=ours[label]) for label in sorted(ours)]
 
 
 def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:

@@ -176,8 +176,6 @@ class SpeechStack(pulumi.ComponentResource):
         }
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             args["password"] = secrets[plan.edge.dashboard.password_key]
-        if plan.edge.tls:
-            args["secrets"] = {key: secrets[key] for key in plan.edge.tls.secret_keys}
         if guard:
             args["after"] = guard
         return TraefikEdge(plan.edge.name, args, here.options)

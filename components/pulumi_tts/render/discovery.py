@@ -15,6 +15,7 @@ from pulumi_tts.render.traefik import IN_CONTAINER, ping_arguments, web_argument
 from pulumi_tts.render.traefik_auth import NO_USER
 from pulumi_tts.render.traefik_front import refusing_encoded
 from pulumi_tts.render.traefik_tls import entry_point
+from pulumi_tts.render.yaml_file import Tree
 
 NAME = "edge_discovery"
 """Of the edge's route to it; no route of a pool can have an underscore in its name."""
@@ -26,20 +27,29 @@ _PASSED_ON = "X-Pulumi-Tts-Discovery"
 _LAST = 1  # Traefik's own priorities are the lengths of rules
 
 
-def discovery_environment(plan: DiscoveryPlan, stack: str, docker: str, drain: int, password: str) -> list[str]:
-    """Traefik's settings, as `NAME=value`; ``docker`` is where the socket proxy answers, ``drain`` in seconds.
+def settings_file(plan: DiscoveryPlan, stack: str, docker: str, drain: int, password: str) -> str:
+    """What that Traefik is started with; ``docker`` is where the socket proxy answers, ``drain`` in seconds.
 
     ``password`` is what the socket proxy wants: a label can name that proxy as its server, and so whoever asks by a
-    label must not be taken for Traefik itself. The environment, as every user of a host sees its command lines.
+    label must not be taken for Traefik itself. A file, because `docker inspect` shows commands and environments.
     """
-    return sorted(_variables(_arguments(plan, stack, docker, drain, password)))
+    return json.dumps(_tree(_arguments(plan, stack, docker, drain, password)), indent=1)  # JSON is YAML
 
 
-def _variables(arguments: Iterable[str]) -> Iterable[str]:
-    """Traefik's own spelling of an argument as a variable; it reads no variable beside an argument."""
+def _tree(arguments: Iterable[str]) -> Tree:
+    """Arguments as Traefik's file has them: `--a.b=c` is c under b under a. It reads no argument beside a file."""
+    tree: Tree = {}
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
-        yield f"TRAEFIK_{name.replace('.', '_').upper()}={value}"
+        *path, last = name.split(".")
+        section = tree
+        for step in path:
+            # What has options of its own is there by having them: `--ping=true` says no more.
+            if not isinstance(section.get(step), dict):
+                section[step] = {}
+            section = section[step]
+        section[last] = value
+    return tree
 
 
 def _arguments(plan: DiscoveryPlan, stack: str, docker: str, drain: int, password: str) -> tuple[str, ...]:

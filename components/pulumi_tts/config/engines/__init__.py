@@ -49,4 +49,10 @@ def name_of(module: ModuleType) -> str:
     return module.__name__.rpartition(".")[2].replace("_", "-")
 
 
+def cannot(module: ModuleType) -> dict[str, str]:
+    """In what an engine cannot be confined as all others are (`user`, `read_only`, `fetches`), and why."""
+    reasons: dict[str, str] = getattr(module, "CANNOT", {})
+    return reasons
+
+
 ENGINES: dict[str, Profile] = {name_of(module): module.PROFILE for module in MODULES}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from inspect import getdoc
 from types import ModuleType
 
-from pulumi_tts.config.engines import MODULES, name_of
+from pulumi_tts.config.engines import MODULES, cannot, name_of
 from pulumi_tts.config.fields import size_text
 from pulumi_tts.config.profile import Health, Profile
 
@@ -45,6 +45,18 @@ Hugging Face, which is out of reach here. To read all of it again:
 With `images: local`, such an engine is refused; give the pool an `image` of your own there.
 """
 
+LESS_CONFINED = """\
+## What is less confined, and why
+
+Every instance runs without capabilities and without a way to gain rights, with limits on memory and processes. Beyond
+that, it is not root, its root file system is read-only, and its network has no way out, but for these:
+
+| Engine | Has | Because |
+|---|---|---|
+"""
+
+HAS = {"user": "root, without a capability", "read_only": "a writable root", "fetches": "a way out"}
+
 BY_HAND = """\
 ## A volume filled by hand
 
@@ -66,7 +78,13 @@ FOR = {"api": "programs", "ui": "people"}
 def document() -> str:
     """The whole page."""
     table = "\n".join([*HEAD, *(_row(name_of(module), module.PROFILE) for module in MODULES)])
-    return "\n".join([INTRODUCTION, table, "", *_sections(), BY_HAND])
+    return "\n".join([INTRODUCTION, table, "", LESS_CONFINED + "\n".join(_less_confined()), "", *_sections(), BY_HAND])
+
+
+def _less_confined() -> Iterator[str]:
+    for module in MODULES:
+        for what, why in cannot(module).items():
+            yield f"| [{name_of(module)}](#{name_of(module)}) | {HAS[what]} | {why} |"
 
 
 def _row(name: str, profile: Profile) -> str:

@@ -49,3 +49,7 @@ PROFILE = Profile.model_validate(
         "stop_grace": "2m",
     }
 )
+
+CANNOT = {
+    "read_only": "its root was not tried read-only",
+}

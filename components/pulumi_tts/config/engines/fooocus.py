@@ -56,3 +56,8 @@ PROFILE = Profile.model_validate(
         "pids": 1024,
     }
 )
+
+CANNOT = {
+    "read_only": "it links folders into its own `/content/app` at each start",
+    "fetches": "its first start fetches its models",
+}

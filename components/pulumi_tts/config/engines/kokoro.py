@@ -37,3 +37,7 @@ PROFILE = Profile.model_validate(
         "stop_grace": "1m",
     }
 )
+
+CANNOT = {
+    "read_only": "it keeps temporary files below its own `/app`",
+}

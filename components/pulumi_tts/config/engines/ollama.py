@@ -43,3 +43,8 @@ PROFILE = Profile.model_validate(
         "pids": 1024,
     }
 )
+
+CANNOT = {
+    "user": "the image has no other user, and a fresh volume is root's",
+    "fetches": "models are fetched when a client asks for one",
+}

@@ -36,3 +36,8 @@ PROFILE = Profile.model_validate(
         "stop_grace": "1m",
     }
 )
+
+CANNOT = {
+    "read_only": "its root was not tried read-only",
+    "fetches": "models are fetched when a client asks for one",
+}

@@ -64,3 +64,8 @@ PROFILE = Profile.model_validate(
         "pids": 1024,
     }
 )
+
+CANNOT = {
+    "read_only": "it writes below its own folder, and its root was not tried read-only",
+    "fetches": "tokenizers come from Hugging Face with the first model",
+}

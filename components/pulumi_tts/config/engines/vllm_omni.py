@@ -68,3 +68,9 @@ PROFILE = Profile.model_validate(
         "stop_grace": "2m",
     }
 )
+
+CANNOT = {
+    "user": "the image has no other user, and its caches are in a fresh volume, which is root's",
+    "read_only": "it compiles kernels, and not every place where it writes is known: its root was not tried read-only",
+    "fetches": "a voice's first use fetches a tokenizer of another project, which it keeps in its models",
+}
