@@ -11,7 +11,8 @@ import httpx
 
 from pulumi_tts.render import discovery
 from tests.edge.edging import TRAEFIK, planned
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
+from tests.waiting import wait_for
 
 ASKED: list[tuple[str, str | None]] = []
 
