@@ -3,8 +3,6 @@
 import contextlib
 import random
 import socket
-import time
-from collections.abc import Callable
 
 
 def free_port() -> int:
@@ -15,12 +13,3 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no port is free")
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> float:
-    """Waits until it comes true, and says how long that took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"did not come true within {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - began

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -57,10 +57,10 @@ class SpokenAnswer(Response):
         self._kept: Kept | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._slots.taken():
+        with self._slots.taken() as free:
             outcome: Outcome = "failed"
             try:
-                outcome = "finished" if await self._unless_gone(receive, self._send(send)) else "cut"
+                outcome = "finished" if await self._unless_gone(receive, self._send(send, free)) else "cut"
             except TimeoutError as error:
                 outcome = "cut"
                 raise RuntimeError(f"the caller read nothing for {STALL:.0f} s") from error
@@ -88,16 +88,18 @@ class SpokenAnswer(Response):
                 task.cancel()
             await asyncio.gather(working, going, return_exceptions=True)
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, send: Send, free: Callable[[], None]) -> None:
+        """Calls ``free`` just before the caller can know that the answer is whole: whoever counts slots for this
+        engine may have the next request here at that very moment."""
         async with aclosing(speak(self._request.input, self._voice, self._request.speed)) as speech:
             parts: AsyncIterator[bytes]
-            header = b""
+            header, length = b"", None
             headers = {"content-type": formats.CONTENT_TYPES[self._form], "cache-control": "no-store"}
             if self._form == "wav":
                 collected = await formats.whole(speech)
-                length = sum(map(len, collected))
-                header = formats.wav_header(length)
-                headers["content-length"] = str(len(header) + length)
+                header = formats.wav_header(sum(map(len, collected)))
+                length = len(header) + sum(map(len, collected))
+                headers["content-length"] = str(length)
                 parts = _each(collected)
             else:
                 first = await anext(speech)
@@ -107,7 +109,10 @@ class SpokenAnswer(Response):
             async with aclosing(formats.encoded(self._paced(parts), self._form)) as chunks:
                 await self._chunk(send, header)
                 async for chunk in chunks:
+                    if self._sent_bytes + len(chunk) == length:
+                        free()
                     await self._chunk(send, chunk)
+            free()
             await send({"type": "http.response.body", "body": b""})
 
     async def _chunk(self, send: Send, chunk: bytes) -> None:

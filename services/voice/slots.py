@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Gauge
@@ -25,17 +25,26 @@ class Slots:
         self._mean = 1.0
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Holds one slot. Raises SpeechError (503, slots_full) where none is free."""
+    def taken(self) -> Iterator[Callable[[], None]]:
+        """Holds one slot, until the block ends or what it is given is called. Raises SpeechError (503, slots_full)
+        where none is free."""
         if self.busy >= self.total:
             raise self._full()
         self._count(1)
         start = time.monotonic()
+        held = True
+
+        def free() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._count(-1)
+                self._mean += _WEIGHT * (time.monotonic() - start - self._mean)
+
         try:
-            yield
+            yield free
         finally:
-            self._count(-1)
-            self._mean += _WEIGHT * (time.monotonic() - start - self._mean)
+            free()
 
     def _count(self, change: int) -> None:
         self.busy += change

@@ -27,7 +27,8 @@ from pulumi_tts.render.self_signed import self_signed
 from pulumi_tts.render.traefik_auth import login_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
 from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
+from tests.waiting import wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
 SEED = "a seed that a real stack keeps as a secret"

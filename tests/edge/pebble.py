@@ -17,7 +17,8 @@ import httpx
 
 from bootstrap.test_tools import pebble
 from pulumi_tts.render.self_signed import self_signed
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
+from tests.waiting import wait_for
 
 CLOSED = 1
 """A port of this machine that nobody listens on."""

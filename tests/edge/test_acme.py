@@ -14,7 +14,7 @@ from pulumi_tts.config.pem import names_of
 from pulumi_tts.plan import StackPlan
 from tests.edge.edging import Edging, edging, planned
 from tests.edge.pebble import CREDENTIAL, Pebble, dns_provider, running_pebble
-from tests.loopback import wait_for
+from tests.waiting import wait_for
 
 DOMAIN = "voice.test"
 VOICE, INSTANCE = f"voice.{DOMAIN}", f"voice2.{DOMAIN}"

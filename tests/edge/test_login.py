@@ -11,7 +11,7 @@ import pytest
 from tests.edge.edging import Edging, edging, planned
 from tests.edge.tokens import AUDIENCE, ISSUER, Signer
 from tests.guard.guarding import key_of
-from tests.loopback import wait_for
+from tests.waiting import wait_for
 
 SIGNER, STRANGER = Signer("first"), Signer("first")
 TOKENS = {

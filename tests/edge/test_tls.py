@@ -18,7 +18,8 @@ from bootstrap.test_tools import sslyze
 from pulumi_tts.plan import StackPlan
 from pulumi_tts.render.self_signed import self_signed
 from tests.edge.edging import Edging, edging, planned
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
+from tests.waiting import wait_for
 
 MOZILLA = Path(__file__).with_name("mozilla")
 DAY = 86_400
@@ -78,6 +79,13 @@ def test_plain_http_only_leads_to_https(edge: Edging, path: str) -> None:
 def test_http_3_is_not_offered(edge: Edging) -> None:
     with edge.https("voice.voice.test") as client:
         assert "alt-svc" not in client.get("/echo").headers
+
+
+def test_no_session_can_be_read_later_with_a_key_that_was_kept(edge: Edging) -> None:
+    context = ssl.create_default_context(cadata=edge.ca)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    session = handshake(edge, context).session
+    assert session is None or not session.has_ticket
 
 
 def test_http_2_is_spoken(edge: Edging) -> None:

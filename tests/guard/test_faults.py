@@ -13,7 +13,7 @@ import pytest
 
 from tests.guard.conftest import Start
 from tests.guard.guarding import Guarding, Stub
-from tests.loopback import wait_for
+from tests.waiting import wait_for
 
 NOWHERE = "192.0.2.1"
 """TEST-NET-1: nobody answers, not even that there is nobody."""
@@ -28,7 +28,9 @@ class Traffic:
 
 
 @asynccontextmanager
-async def traffic(guard: Guarding, clients: int = 3, query: str = "first=0.05") -> AsyncIterator[Traffic]:
+async def traffic(
+    guard: Guarding, clients: int = 3, query: str = "first=0.05", body: bytes = b"{}"
+) -> AsyncIterator[Traffic]:
     """Requests one after the other from so many clients, until the block ends."""
     seen, over = Traffic(), asyncio.Event()
 
@@ -36,7 +38,7 @@ async def traffic(guard: Guarding, clients: int = 3, query: str = "first=0.05") 
         while not over.is_set():
             began = time.monotonic()
             try:
-                answer = await client.post(f"/work?{query}", content=b"{}")
+                answer = await client.post(f"/work?{query}", content=body)
                 seen.statuses[answer.status_code] += 1
             except httpx.TransportError as error:
                 seen.statuses[type(error).__name__] += 1
@@ -177,6 +179,22 @@ def test_with_all_gone_everybody_is_told_at_once_and_served_soon_after_one_is_ba
         time.sleep(3)
         voices(guard)[0].start()
         assert wait_for(lambda: client.post("/work").status_code == 200) <= 3
+
+
+def test_who_is_told_to_come_again_before_the_guard_has_the_whole_request_hears_it(start: Start) -> None:
+    guard = start(wait=False)
+    for stub in voices(guard):
+        stub.end()
+    wait_for(lambda: not guard.healthy("voice"))
+
+    async def ask() -> Counter[int | str]:
+        async with traffic(guard, clients=8, body=b"x" * 2000) as seen:
+            await asyncio.sleep(5)
+        return seen.statuses
+
+    statuses = asyncio.run(ask())
+    assert set(statuses) == {503}, statuses
+    assert statuses[503] > 200
 
 
 def test_an_instance_that_fails_every_request_is_left_out_though_it_calls_itself_healthy(start: Start) -> None:

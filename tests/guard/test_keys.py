@@ -9,7 +9,7 @@ import httpx
 from pulumi_tts.plan.auth import USER_HEADER, ApiKeyPlan, GuardAuthPlan
 from pulumi_tts.render.envoy_auth import auth_file
 from tests.guard.guarding import NO_TLS, guarding_plan, planned_auth
-from tests.loopback import wait_for
+from tests.waiting import wait_for
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 

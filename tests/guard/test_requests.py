@@ -15,7 +15,7 @@ import pytest
 from pulumi_tts.plan.guard import POOL_HEADER
 from tests.guard.conftest import Start
 from tests.guard.guarding import Guarding, guarding
-from tests.loopback import wait_for
+from tests.waiting import wait_for
 
 DEADLINES = {"first_byte": "2s", "stall": "3s", "total": "8s"}
 

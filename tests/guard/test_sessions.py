@@ -8,7 +8,7 @@ import pytest
 
 from tests.guard.conftest import Start
 from tests.guard.guarding import planned
-from tests.loopback import wait_for
+from tests.waiting import wait_for
 
 STUDIO: dict[str, Any] = {"name": "studio", "engine": "studio", "instances": 3, "routes": {"pool": "studio.localhost"}}
 NEXT: dict[str, Any] = {**STUDIO, "name": "next", "instances": 1, "routes": {"pool": "next.localhost"}}

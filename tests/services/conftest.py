@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
 from tests.services.serving import SERVICES, Server, Start, answers
+from tests.waiting import wait_for
 
 sys.path.insert(0, str(SERVICES))  # the packages `voice` and `studio`, as their images have them
 

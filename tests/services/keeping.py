@@ -18,9 +18,10 @@ from pulumi_tts.plan import GuardPlan
 from pulumi_tts.render import envoy
 from pulumi_tts.render.keeper import mark_of, pools_file
 from tests.guard.guarding import Guarding, guarding, planned
-from tests.loopback import free_port, wait_for
+from tests.loopback import free_port
 from tests.services.fake_docker import FakeDocker
 from tests.services.serving import SERVICES
+from tests.waiting import wait_for
 
 
 @dataclass

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from tests.guard.guarding import planned
-from tests.loopback import wait_for
 from tests.services.fake_docker import FakeDocker
 from tests.services.keeping import Keeping, Traffic, keeping
+from tests.waiting import wait_for
 
 HEAL = {"tries": 2, "pause": 1, "longest": 600}
 

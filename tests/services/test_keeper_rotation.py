@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.guard.guarding import planned
-from tests.loopback import wait_for
 from tests.services.keeping import Keeping, Traffic, keeping
+from tests.waiting import wait_for
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import time
 import httpx
 import pytest
 
-from tests.loopback import wait_for
 from tests.services.hearing import loudness, read_wav
 from tests.services.serving import Server, Start
+from tests.waiting import wait_for
 
 FORWARDED = {"x-forwarded-host": "voice.example", "x-forwarded-proto": "https"}
 

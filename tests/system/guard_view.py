@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from tests.system.deployment import Deployment
-from tests.system.waiting import TooSlowError
+from tests.waiting import TooSlowError
 
 GLANCE = 0.02
 

@@ -73,6 +73,8 @@ def guest(stack: Deployment) -> Iterator[Guest]:
     yield start
     for container in started:
         container.remove(force=True)
+    # Who took every name is not taken for the next test's guest.
+    answer_in_time(stack, "nobody.localhost", statuses=(404,))
 
 
 def answer(stack: Deployment, host: str, path: str = "/") -> httpx.Response:

@@ -24,7 +24,7 @@ from tests.system.deployment import Deployment
 from tests.system.guard_view import GuardView
 from tests.system.speaking import BUSY, CUT, WHOLE, Answer, Heard, Pool, Text, arriving, callers
 from tests.system.test_changes import in_turns
-from tests.system.waiting import TooSlowError, in_time, measured_again, until
+from tests.waiting import TooSlowError, in_time, measured_again, wait_for
 
 INSTANCES, SLOTS = 3, 2
 PORT = 8000
@@ -296,7 +296,7 @@ def test_with_all_dead_everybody_is_told_at_once_and_served_soon_after_one_is_ba
         time.sleep(0.02)
     at = time.monotonic()
     with callers(voices, 1, voices.texts[:1]) as heard:
-        until(lambda: bool(heard.of(WHOLE)), BACK + voices.texts[0].seconds)
+        wait_for(lambda: bool(heard.of(WHOLE)), BACK + voices.texts[0].seconds)
     served = min(answer.began for answer in heard.of(WHOLE)) - at
     assert not lost(heard)
     in_time(served, BACK)
@@ -339,7 +339,7 @@ def report_a_restart(stack: Deployment, voices: Pool, name: str) -> None:
         time.sleep(3)
         at = time.monotonic()
         stack.docker.containers.get(name).restart(timeout=35)
-        until(lambda: any(answer.outcome == WHOLE and answer.began > at + 1 for answer in heard.answers), 30)
+        wait_for(lambda: any(answer.outcome == WHOLE and answer.began > at + 1 for answer in heard.answers), 30)
     refused = lost(heard)
     assert [answer for answer in refused if answer.began < at] == [], "it was under way"
     assert CUT not in {answer.outcome for answer in refused}
@@ -366,7 +366,7 @@ def test_four_times_too_much_is_served_as_fast_as_it_can_be_and_the_rest_is_told
         raise TooSlowError(f"{goodput:.1%} of the slots were busy, {GOODPUT:.0%} at least")
     in_time(statistics.median(told), AT_ONCE)
     with callers(voices, 1, [text]) as afterwards:
-        until(lambda: bool(afterwards.answers), 10)
+        wait_for(lambda: bool(afterwards.answers), 10)
     (first, *_) = afterwards.answers
     assert first.outcome == WHOLE
     in_time(first.ended - first.began, text.seconds + 0.5)  # nobody is in line any more

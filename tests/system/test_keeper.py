@@ -14,7 +14,7 @@ from tests.loopback import free_port
 from tests.system.deployment import Deployment, Event
 from tests.system.guard_view import GuardView
 from tests.system.speaking import WHOLE, Heard, Pool, callers
-from tests.system.waiting import until
+from tests.waiting import wait_for
 
 INSTANCES, TRIES = 3, 2
 
@@ -133,16 +133,16 @@ def test_the_page_is_behind_the_dashboards_login(stack: Deployment) -> None:
 
 def test_it_says_who_is_busy(stack: Deployment, voices: Pool) -> None:
     with callers(voices, 4, voices.texts[-1:]):
-        until(lambda: status(stack)["busy"] >= 3, 20)
+        wait_for(lambda: status(stack)["busy"] >= 3, 20)
         assert "of 6 slots" in dashboard(stack, "").text
-    until(lambda: status(stack)["busy"] == 0, 20)
+    wait_for(lambda: status(stack)["busy"] == 0, 20)
 
 
 def test_the_sick_is_restarted_and_nobody_loses_a_request(stack: Deployment, voices: Pool) -> None:
     name = instances(stack)[0]
     with stack.events() as events, callers(voices, 3, voices.texts[:2]) as heard:
         assert stack.inside("voice-1", "touch", "/tmp/sick")[0] == 0
-        until(lambda: seen(stack, name)["last_restart"] is not None, 120)
+        wait_for(lambda: seen(stack, name)["last_restart"] is not None, 120)
         all_serve(stack)
     assert lost(heard) == []
     assert len(heard.of(WHOLE)) > 5
@@ -158,7 +158,7 @@ def test_two_that_are_sick_are_restarted_one_after_the_other(stack: Deployment, 
     with stack.events() as events, callers(voices, 2, voices.texts[:1]) as heard:
         for number in (1, 2):
             stack.inside(f"voice-{number}", "touch", "/tmp/sick")
-        until(
+        wait_for(
             lambda: all(seen(stack, name)["last_restart"] != then for name, then in zip(names, before, strict=True)),
             180,
         )
@@ -175,13 +175,13 @@ def test_who_does_not_get_well_is_given_up_loudly_and_cared_for_again_once_it_is
     earlier = seen(stack, name)["restarts"]
     with stack.events() as events, callers(voices, 2, voices.texts[:1]) as heard:
         stack.inside("voice-3", "touch", "/outputs/sick")
-        until(lambda: seen(stack, name)["gave_up"], 180)
+        wait_for(lambda: seen(stack, name)["gave_up"], 180)
         assert seen(stack, name)["restarts"] == TRIES
         log = stack.docker.containers.get(f"{stack.full_name}-keeper").logs().decode()
         assert f"{name} is given up after {TRIES} restarts in vain: Docker calls it unhealthy" in log
         assert f'keeper_instance_given_up{{instance="{name}",pool="voice"}} 1.0' in dashboard(stack, "/metrics").text
         stack.inside("voice-3", "rm", "/outputs/sick")
-        until(lambda: not seen(stack, name)["gave_up"], 30)
+        wait_for(lambda: not seen(stack, name)["gave_up"], 30)
     assert restarted(events) == [name] * (TRIES - earlier)
     assert lost(heard) == []
 
@@ -192,10 +192,10 @@ def test_all_are_restarted_at_their_time_one_by_one_and_nobody_loses_a_request(s
     stack.pool("voice")["restart"] = {"cron": f"{at.minute} {at.hour} * * *"}
     stack.up()
     assert stack.lasting_ids() == before, "a schedule is a file"
-    until(lambda: status(stack)["next_restart"] == at.isoformat(timespec="minutes").replace("+", ":00+"), 10)
+    wait_for(lambda: status(stack)["next_restart"] == at.isoformat(timespec="minutes").replace("+", ":00+"), 10)
     with stack.events() as events, callers(voices, 3, voices.texts) as heard:
-        until(lambda: status(stack)["restarting"], 100)
-        until(lambda: not status(stack)["restarting"], 180)
+        wait_for(lambda: status(stack)["restarting"], 100)
+        wait_for(lambda: not status(stack)["restarting"], 180)
         all_serve(stack)
     assert lost(heard) == []
     assert restarted(events) == instances(stack)

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.loopback import wait_for
 from tests.system.deployment import Deployment
 from tests.system.traffic import steady_requests
+from tests.waiting import wait_for
 
 GIVEN = "7f9c2ba4-e88f-4b1a-9d27-3c5e0f6a1b2d"
 

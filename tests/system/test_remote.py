@@ -21,7 +21,7 @@ from tests.system.another_host import AnotherHost, address_of, another_host
 from tests.system.conftest import dev_like
 from tests.system.deployment import Deployment
 from tests.system.test_hosts import failure
-from tests.system.waiting import until
+from tests.waiting import wait_for
 
 NUMBER = 2
 
@@ -186,7 +186,7 @@ def test_an_engine_behind_ssh(
     remote.config["hosts"][1]["docker"] = ssh_config(tmp_path, there)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with there.running("/usr/sbin/sshd", "-D", "-f", str(tmp_path / "sshd_config")):
-        until(lambda: listens(there.address, 2222), 30)
+        wait_for(lambda: listens(there.address, 2222), 30)
         remote.up()
         assert runs_there(there) == ["tts-remote-idle-1"]
         remote.up(expect_no_changes=True)

@@ -10,7 +10,7 @@ from pulumi.runtime.mocks import MockMonitor
 from pulumi_tts.config import ConfigError
 from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TraefikEdgeArgs, TtsPool
 from pulumi_tts.docker.instance import patience
-from tests.unit.configs import stack, studio, voice
+from tests.unit.configs import second, stack, studio, voice
 from tests.unit.conftest import World, run
 
 CONTAINER = "docker:index/container:Container"
@@ -47,6 +47,30 @@ def test_the_edge_is_told_of_a_guard_that_is_there(world: World, monkeypatch: py
     speech(stack())
     for name in ("tts-test-edge", "tts-test-edge-files-courier"):
         assert any(urn.endswith("::tts-test-guard") for urn in after[name]), name
+
+
+def test_what_is_on_one_host_depends_on_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives a host up takes everything out of the state that depends on its provider."""
+    provider: dict[str, str] = {}
+    needs: dict[str, set[str]] = {}
+    register = MockMonitor.RegisterResource
+
+    def noted(monitor: MockMonitor, request: Any) -> Any:
+        answer = register(monitor, request)  # type: ignore[no-untyped-call]
+        provider[answer.urn] = request.provider.rpartition("::")[0]
+        needs[answer.urn] = {*request.dependencies, provider[answer.urn]}
+        return answer
+
+    monkeypatch.setattr(MockMonitor, "RegisterResource", noted)
+    weights = {"directory": "/weights", "links": [{"url": "https://example.com/a.bin", "sha256": "0" * 64}]}
+    mine = voice(instances=4, image="mine:1", weights=weights, outputs_limit={"age": "1d"})
+    speech(stack(mine, hosts=[{"name": "here"}, second()]))
+    (lost,) = {urn for urn in provider if urn.endswith("::tts-test-host-b")}
+    gone = {lost}
+    while further := {urn for urn, wanted in needs.items() if wanted & gone} - gone:
+        gone |= further
+    assert len(gone) > 10
+    assert {urn for urn in gone - {lost} if provider[urn] != lost} == set()
 
 
 def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pulumi_tts.config import ConfigError, front_checks, load_stack, versions
-from pulumi_tts.config.front import UPLOAD_TIME, Encoded
+from pulumi_tts.config.front import FRONTS_OWN, UPLOAD_TIME, Encoded
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.front import HEADER_BYTES
 from pulumi_tts.render import envoy, traefik
@@ -65,8 +65,20 @@ def test_a_pools_header_that_the_front_door_would_replace_is_refused(name: str) 
     with pytest.raises(ConfigError) as refused:
         load_stack(stack(voice(headers={name: "mine"})))
     (problem,) = refused.value.problems
-    assert problem.path == f"pools[0].headers.{name}"
+    assert problem.path == "pools[0].headers"
+    assert name in problem.reason
     assert "Write it under edge.headers" in problem.remedy
+
+
+def test_what_a_pool_may_not_set_is_what_the_front_door_sets() -> None:
+    assert set(answer_headers(plan())) == set(FRONTS_OWN)
+
+
+def test_a_pools_own_word_on_frames_and_the_edges_do_not_go_together() -> None:
+    own = voice(headers={"Content-Security-Policy": "frame-ancestors 'none'"})
+    assert load_stack(stack(own))
+    with pytest.raises(ConfigError, match=r"pools\[0\].headers.Content-Security-Policy"):
+        load_stack(stack(own, edge={"framed_by": ["https://a.example.com"]}))
 
 
 def test_every_entry_point_that_clients_reach_is_the_same_front_door() -> None:

@@ -7,10 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pulumi_tts.config.fields import Seconds, Strict, is_host_name, refused
+from pulumi_tts.config.fields import Headers, Seconds, Strict, is_host_name, refused
 
 UPLOAD_TIME = 900
 """Seconds for a whole request by default: 32 MiB, the guard's own limit on uploads, over a line of 300 kbit/s."""
+FRONTS_OWN = ("X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Server", "X-Powered-By")
+"""Headers of answers that the front door sets or takes away, whoever else has set them."""
 _ORIGIN = re.compile(r"(https?)://(\*\.)?([^/:*]+)(:[0-9]{1,5})?")
 
 
@@ -51,6 +53,18 @@ def _origin(value: str) -> str:
     return value
 
 
+def _not_the_fronts(value: dict[str, str]) -> dict[str, str]:
+    own = {name.casefold() for name in FRONTS_OWN}
+    if taken := [name for name in value if name.casefold() in own]:
+        raise refused(
+            f"has {', '.join(taken)}, which the edge sets on every answer in the place of any other",
+            "Write it under edge.headers, where it holds for all routes",
+        )
+    return value
+
+
+AnswerHeaders = Annotated[Headers, AfterValidator(_not_the_fronts)]
+"""Headers added to the answers of some routes."""
 Network = Annotated[str, AfterValidator(_network)]
 """An address or a range of addresses, in CIDR notation once read."""
 Origin = Annotated[str, AfterValidator(_origin)]

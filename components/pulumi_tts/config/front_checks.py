@@ -8,8 +8,6 @@ from pulumi_tts.config.front import Front
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 
-FRONTS_OWN = ("X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Server", "X-Powered-By")
-"""Headers of answers that the front door sets, in place of a pool's."""
 FRAMING = ("Content-Security-Policy", "X-Frame-Options")
 """Headers by which it says who may frame a page, where the config names any."""
 
@@ -43,12 +41,12 @@ def front_checks(edge: Front, own_headers: Mapping[str, str], pools: Mapping[int
             "Write one of them",
         )
     for at, pool in pools.items():
-        for name in _among(pool.headers, (*FRONTS_OWN, *framing)):
+        for name in _among(pool.headers, framing):
             yield Problem(
                 f"pools[{at}].headers.{name}",
                 shown(pool.headers[name]),
-                "is a header that the edge sets on every answer, in place of any other",
-                "Write it under edge.headers, for all pools",
+                "says who may frame a page, and so does edge.framed_by, for all pools",
+                "Write one of them",
             )
 
 

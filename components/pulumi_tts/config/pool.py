@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator,
 
 from pulumi_tts.config.auth import AuthField, Login
 from pulumi_tts.config.engines import ENGINES
-from pulumi_tts.config.fields import Headers, HostTemplate, Name, PathPrefix, Strict, refused
-from pulumi_tts.config.front import EncodedField
+from pulumi_tts.config.fields import HostTemplate, Name, PathPrefix, Strict, refused
+from pulumi_tts.config.front import AnswerHeaders, EncodedField
 from pulumi_tts.config.guard import GuardField, PoolGuard
 from pulumi_tts.config.keeper import Heal, HealField, Restart
 from pulumi_tts.config.limits import LimitsField
@@ -92,7 +92,7 @@ class Pool(Overrides):
     Default: edge.auth.default."""
     limits: LimitsField | None = None
     """How much one user may ask for, in the place of edge.limits; `none`: as much as there is. Default: edge.limits."""
-    headers: Headers = {}
+    headers: AnswerHeaders = {}
     """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
     outputs_limit: OutputsLimit | None = None
     """What is removed of each instance's outputs. Default: nothing, ever."""

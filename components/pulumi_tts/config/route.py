@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from pulumi_tts.config.auth import LoginField
 from pulumi_tts.config.fields import Domain, Headers, PathPrefix, Seconds, Strict, UrlPath, refused
-from pulumi_tts.config.front import EncodedField
+from pulumi_tts.config.front import AnswerHeaders, EncodedField
 from pulumi_tts.config.limits import LimitsField
 from pulumi_tts.config.profile import Kind, KindField
 
@@ -59,7 +59,7 @@ class WrittenRoute(Strict):
     """`api` or `ui`: pages of a UI are compressed, and its sessions stay on their upstream."""
     health: RouteHealth | None = None
     """Asked only where there are several upstreams. Default: not asked."""
-    headers: Headers = {}
+    headers: AnswerHeaders = {}
     """Headers added to every answer."""
     request_headers: Headers = {}
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""

@@ -10,6 +10,7 @@ from pulumi_tts.config import ConfigError, Problem, load_part
 from pulumi_tts.config.auth_checks import secrets_of
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
+from pulumi_tts.config.front_checks import front_checks, version_checks
 from pulumi_tts.config.tls_checks import tls_checks
 from pulumi_tts.docker.auth import passwords
 from pulumi_tts.docker.discovery import Discovery, traefik_health
@@ -176,7 +177,7 @@ class TraefikEdge(pulumi.ComponentResource):
             networks.append(found.network)
             self.admitted_network = found.admitted
         # Routes that lead to a guard that is not there yet would be answered 502.
-        first = [args["after"]] if "after" in args else []
+        first = [args["after"].container] if "after" in args else []
         live = LiveFiles(
             f"{name}-files",
             self._stack,
@@ -251,7 +252,13 @@ def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
     # The names of its routes are known later.
-    if problems := [*tls_checks(edge, []), *_missing_secrets(edge, args.get("secrets", {}))]:
+    problems = [
+        *front_checks(edge, edge.headers, {}),
+        *version_checks(),
+        *tls_checks(edge, []),
+        *_missing_secrets(edge, args.get("secrets", {})),
+    ]
+    if problems:
         raise ConfigError(problems)
     local = local_images(args.get("images"))
     return plan_edge(edge, name, domain, local, keeper=args.get("keeper"), checks=args.get("guard"))

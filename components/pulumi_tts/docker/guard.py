@@ -126,7 +126,9 @@ class EnvoyGuard(pulumi.ComponentResource):
             parent=self,
         )
         # Envoy starts with what the keeper has made of the files.
-        self._envoy(plan, image, volumes, stack=stack, networks=networks, at=at, after=[kept.container])
+        self.container = self._envoy(
+            plan, image, volumes, stack=stack, networks=networks, at=at, after=[kept.container]
+        )
         self.routes = pools.apply(lambda pools: [route for pool in pools for route in _routes(pool, plan)])
         self.register_outputs({"routes": self.routes, "api_keys": self.api_keys})
 
@@ -140,7 +142,7 @@ class EnvoyGuard(pulumi.ComponentResource):
         networks: Sequence[pulumi.Input[str]],
         at: Endpoint,
         after: list[pulumi.Resource],
-    ) -> None:
+    ) -> docker.Container:
         start = envoy_process.command(f"{RUN}/config/listeners.json", plan.drain, envoy.static_arguments(plan))
         container = docker.Container(
             plan.name,
@@ -162,6 +164,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             opts=container_options(self, after=after),
         )
         limit_pids(container, at, _PIDS)
+        return container
 
 
 def _planned(name: str, args: EnvoyGuardArgs) -> GuardPlan:

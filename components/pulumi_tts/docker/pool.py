@@ -81,12 +81,13 @@ class TtsPool(pulumi.ComponentResource):
         super().__init__("tts:index:TtsPool", name, None, opts)
         stack = args.get("stack", name)
         shared = cache(lambda host: self._shared(name, plan, args, host))
-        after = [args["after"]] if "after" in args else []
+        after = [args["after"].container] if "after" in args else []
         instances = [
             self._instance(instance, plan, stack, after, shared(instance.host if instance.published else None))
             for instance in plan.instances
         ]
         self.containers = [instance.container for instance in instances]
+        self._instances = list(zip(plan.instances, instances, strict=True))
         if "plan" not in args:
             for tidy in plan_tidy(name, [plan], local_images(args.get("images"))):
                 here = pulumi.ResourceOptions(parent=self)
@@ -95,6 +96,10 @@ class TtsPool(pulumi.ComponentResource):
         self.routes = pulumi.Output.from_input([route_args(route) for route in plan.routes])
         self.guarded = pulumi.Output.from_input(_guarded(plan))
         self.register_outputs({"upstreams": self.upstreams, "routes": self.routes, "guarded": self.guarded})
+
+    def on(self, host: str) -> list[pulumi.Resource]:
+        """The instances on a host, with what is theirs."""
+        return [made for instance, made in self._instances if instance.host == host]
 
     def _weights(self, name: str, plan: PoolPlan, args: TtsPoolArgs, host: str | None) -> Weights | None:
         """The weights that the instances on a host read: the stack's, else a volume of the pool's own."""

@@ -245,7 +245,9 @@ class SpeechStack(pulumi.ComponentResource):
     ) -> TtsTidy:
         away = others.get(tidy.host)
         at = away.at if away else here.at
-        return TtsTidy(tidy, stack=plan.name, at=at, away=away, after=pools, opts=self._options(away, here))
+        # Not after whole pools: what is here must not depend on what is on another host, which may be given up.
+        after = [instance for pool in pools for instance in pool.on(tidy.host)]
+        return TtsTidy(tidy, stack=plan.name, at=at, away=away, after=after, opts=self._options(away, here))
 
     def _fail_in_the_end(
         self, reached: Reached, plan: StackPlan, others: Mapping[str, Elsewhere], made: Sequence[pulumi.Resource]

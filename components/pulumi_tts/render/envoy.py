@@ -258,8 +258,9 @@ def _inner_manager(layout: Layout) -> Tree:
         "preserve_external_request_id": True,
         "skip_xff_append": True,
         "common_http_protocol_options": {"idle_timeout": "0s"},
-        # A stream that is cut is cut at once; Envoy's own second is for clients far away.
-        "delayed_close_timeout": "0s",
+        # A stream that is cut is cut soon; Envoy's own second is for clients far away. Not at once: where the inner
+        # manager answers before it has a request's body, the front would find the connection closed, and no answer.
+        "delayed_close_timeout": "0.1s",
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": "0s",
         "http_filters": [_session(), _router()],

@@ -22,8 +22,8 @@ _CA = "acme-ca.pem"
 _READ_ONCE = "PULUMI_TTS_READ_ONCE"
 
 # Mozilla's guideline 6.0 (ssl-config.mozilla.org, `intermediate`), by Go's names. Of TLS 1.3 Go has exactly its three
-# suites, and gives no choice. Session tickets stay on: Go makes new keys for them every day, which is what the
-# guideline is after where it has them off.
+# suites, and gives no choice. Session tickets are off, as in the configurations that Mozilla writes: Go makes new keys
+# for them every day, but keeps the old ones for a week, with which a recorded session could be read.
 _CIPHERS = [
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
@@ -129,7 +129,7 @@ def tls_file(tls: TlsPlan, pairs: Iterable[tuple[str, str]], orders: Sequence[tu
 
 def _options(profile: TlsProfile) -> Tree:
     # A name that is not ours gets no certificate, and no answer.
-    common: Tree = {"sniStrict": True, "curvePreferences": _CURVES}
+    common: Tree = {"sniStrict": True, "disableSessionTickets": True, "curvePreferences": _CURVES}
     if profile is TlsProfile.modern:
         return {"minVersion": "VersionTLS13", **common}
     return {"minVersion": "VersionTLS12", "cipherSuites": _CIPHERS, **common}

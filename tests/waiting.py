@@ -22,10 +22,11 @@ def in_time(took: float, limit: float) -> float:
     return took
 
 
-def until(holds: Callable[[], bool], within: float, glance: float = 0.02) -> None:
-    """Waits until something holds, and looks every so many seconds. Raises TooSlowError."""
-    deadline = time.monotonic() + within
+def wait_for(holds: Callable[[], bool], seconds: float = 10, glance: float = 0.02) -> float:
+    """Waits until something holds, looked at every so many seconds; how long that took. Raises TooSlowError."""
+    began = time.monotonic()
     while not holds():
-        if time.monotonic() > deadline:
-            raise TooSlowError(f"did not come true within {within:g} s")
+        if time.monotonic() - began > seconds:
+            raise TooSlowError(f"did not come true within {seconds:g} s")
         time.sleep(glance)
+    return time.monotonic() - began
