@@ -1,14 +1,31 @@
 """What tests need of this machine's own network."""
 
 import contextlib
+import os
 import random
 import socket
 
+_WORKERS = 8
+_BLOCK = 10_000 // _WORKERS
+
+
+def _mine() -> list[int]:
+    """The ports of these tests, others than those of tests side by side, in an order of their own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+    # Below those that the kernel gives to outgoing connections.
+    first = 20_000 + worker * _BLOCK
+    # The system's own randomness: Hypothesis seeds the other one.
+    return random.SystemRandom().sample(range(first, first + _BLOCK), _BLOCK)
+
+
+_ports = _mine()
+
 
 def free_port() -> int:
-    """A TCP port that nobody listens on, below those that the kernel gives to outgoing connections meanwhile."""
-    # The system's own randomness: Hypothesis seeds the other one, alike for tests side by side.
-    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+    """A TCP port that nobody listens on; none of the last thousand given, on which somebody may be about to listen."""
+    for _ in range(_BLOCK):
+        port = _ports.pop(0)
+        _ports.append(port)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
