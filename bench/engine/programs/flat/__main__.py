@@ -107,18 +107,32 @@ login = password.bcrypt_hash.apply(
     )
 )
 
+front = """http:
+  middlewares:
+    front_everybody:
+      headers:
+        customRequestHeaders: {Forwarded: "", X-Forwarded-Scheme: ""}
+        customResponseHeaders: {X-Content-Type-Options: nosniff, X-Frame-Options: SAMEORIGIN, Server: ""}
+"""
+identity = """http:
+  middlewares:
+    edge_no-user:
+      headers: {customRequestHeaders: {X-Pulumi-Tts-User: ""}}
+"""
+written = {"dashboard.yml": login, "front.yml": front, "login.yml": identity, "routes.yml": routes}
+
 files = volume(f"{prefix}-edge-files", "files", keep=False)
 courier = docker.Container(
     f"{prefix}-edge-files-courier",
     name=f"{prefix}-edge-files-courier",
     image=traefik_image.image_id,
     entrypoints=["/bin/sh", "-c", "mkdir -p /files/current && mv /files/incoming/* /files/current/"],
-    command=["dashboard.yml", "routes.yml"],
-    user="0:0",
+    command=sorted(written),
+    user="0:65532",
     network_mode="none",
     uploads=[
-        docker.ContainerUploadArgs(file="/files/incoming/dashboard.yml", content=login),
-        docker.ContainerUploadArgs(file="/files/incoming/routes.yml", content=routes),
+        docker.ContainerUploadArgs(file=f"/files/incoming/{name}", content=content)
+        for name, content in sorted(written.items())
     ],
     volumes=[docker.ContainerVolumeArgs(container_path="/files", volume_name=files.name)],
     must_run=False,
@@ -133,11 +147,19 @@ docker.Container(
     image=traefik_image.image_id,
     command=[
         "--entryPoints.web.address=:8080",
-        "--entryPoints.web.transport.respondingTimeouts.readTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
-        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
         "--entryPoints.web.transport.lifeCycle.graceTimeOut=30s",
         "--serversTransport.forwardingTimeouts.dialTimeout=2s",
+        "--entryPoints.web.http.aliasHeadersStrategy=reject",
+        "--entryPoints.web.http.sanitizePath=true",
+        "--entryPoints.web.http.encodeQuerySemicolons=true",
+        "--entryPoints.web.http.encodedCharacters.allowEncodedNullCharacter=false",
+        "--entryPoints.web.http.encodedCharacters.allowEncodedBackSlash=false",
+        "--entryPoints.web.http.maxHeaderBytes=32768",
+        "--entryPoints.web.http2.maxConcurrentStreams=100",
+        "--entryPoints.web.transport.respondingTimeouts.readTimeout=900s",
+        "--entryPoints.web.transport.respondingTimeouts.writeTimeout=0s",
+        "--entryPoints.web.transport.respondingTimeouts.idleTimeout=180s",
+        "--entryPoints.web.http.middlewares=front_everybody@file",
         "--api.dashboard=true",
         "--api.insecure=false",
         "--ping=true",
@@ -153,6 +175,7 @@ docker.Container(
     ],
     user="65532:65532",
     read_only=True,
+    ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=4096, hard=4096)],
     ports=[docker.ContainerPortArgs(internal=8080, external=port, ip="127.0.0.1")],
     networks_advanced=[
         docker.ContainerNetworksAdvancedArgs(name=public.name),
