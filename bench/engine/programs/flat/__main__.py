@@ -119,7 +119,12 @@ identity = """http:
     edge_no-user:
       headers: {customRequestHeaders: {X-Pulumi-Tts-User: ""}}
 """
-written = {"dashboard.yml": login, "front.yml": front, "login.yml": identity, "routes.yml": routes}
+written: dict[str, pulumi.Input[str]] = {
+    "dashboard.yml": login,
+    "front.yml": front,
+    "login.yml": identity,
+    "routes.yml": routes,
+}
 
 files = volume(f"{prefix}-edge-files", "files", keep=False)
 courier = docker.Container(
