@@ -350,3 +350,16 @@ def test_what_the_pack_lacks_is_said_before_pulumi_fails(monkeypatch: pytest.Mon
     monkeypatch.setattr(folder, "find_spec", lambda _: None)
     with pytest.raises(folder.NotRunnable, match=r"pip install 'pulumi-tts\[policy\]'"):
         folder.pack_folder()
+
+
+@pytest.mark.parametrize(
+    "urn",
+    [
+        f"urn:pulumi:dev::project::{CONTAINER}::tts:index:x",
+        f"urn:pulumi:dev::project::acme-tts:index:Thing${CONTAINER}::x",
+        f"urn:pulumi:dev::tts:index:project::{CONTAINER}::x",
+    ],
+)
+def test_a_name_that_looks_like_ours_is_not(urn: str) -> None:
+    label = {"label": "pulumi-tts.part", "value": "edge"}
+    assert Resource(CONTAINER, "x", urn, {"labels": [label]}).part == ""

@@ -45,9 +45,11 @@ class Resource:
     def part(self) -> str:
         """Which part of this package's components it is, as `edge` or `instance`; empty for everything else.
 
-        A label can be written on any container; that a component of ours is its parent cannot.
+        A label can be written on any container. So the container has to be a child of a component of ours too, which
+        is not written by mistake; who wants to deceive can still write `parent=`.
         """
-        if _OURS not in self.urn:
+        parents = self.urn.split("::")[2].split("$")[:-1]
+        if not any(parent.startswith(_OURS) for parent in parents):
             return ""
         return next((text(label.get("value")) for label in self.mappings("labels") if label.get("label") == _PART), "")
 
