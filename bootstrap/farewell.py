@@ -31,14 +31,16 @@ def farewell(outputs: Mapping[str, Any], changes: Mapping[str, int]) -> Iterator
         yield f"    {'dashboard':<12}{dashboard['url']}   {login}"
         if keeper := dashboard.get("keeper"):
             yield f"    {'keeper':<12}{keeper}   who is busy, what waits; the same login"
+    if names := [name for kind in outputs.get("logins", {}).values() for name in kind]:
+        yield f"    {'logins':<12}{', '.join(names)}: make outputs"
     own_authority = bool(outputs.get("tls"))
     if own_authority:
         yield f"    {'to trust':<12}{AUTHORITY}"
-    if url := first_speaking(pools):
+    if pool := first_speaking(pools):
         yield ""
         yield "    Try it:"
         yield ""
-        yield f"    {request(url, own_authority=own_authority)}"
+        yield f"    {request(pool['url'], login=pool.get('login', 'open'), own_authority=own_authority)}"
     yield ""
 
 
@@ -48,15 +50,23 @@ def what_changed(changes: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {SAID_AS.get(kind, kind)}" for kind, count in counted.items()) or "nothing changed"
 
 
-def first_speaking(pools: Mapping[str, Any]) -> str | None:
-    """The URL of the first pool with the API that the sample request is for."""
-    return next((pool["url"] for pool in pools.values() if pool["engine"] == "voice"), None)
+def first_speaking(pools: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The first pool with the API that the sample request is for."""
+    return next((pool for pool in pools.values() if pool["engine"] == "voice"), None)
 
 
-def request(url: str, *, own_authority: bool = False) -> str:
+SHOWN = {
+    "basic": "--user NAME:PASSWORD ",
+    "api_keys": "--header 'Authorization: Bearer KEY' ",
+    "jwt": "--header 'Authorization: Bearer TOKEN' ",
+}
+"""What a request has to show, by the login that it meets."""
+
+
+def request(url: str, *, login: str = "open", own_authority: bool = False) -> str:
     """A shell line that leaves speech in hello.wav."""
     trust = "--cacert ca.pem " if own_authority else ""
     return (
-        f"curl {trust}--fail --silent --show-error --output hello.wav {url.rstrip('/')}/v1/audio/speech "
+        f"curl {trust}{SHOWN.get(login, '')}--fail --silent --show-error --output hello.wav {url.rstrip('/')}/v1/audio/speech "
         f"--header 'Content-Type: application/json' --data '{SAMPLE}'"
     )

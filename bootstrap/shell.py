@@ -36,7 +36,9 @@ def follow(command: Sequence[str], *, env: Mapping[str, str]) -> int:
     """
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        stdin = None if has_terminal() else subprocess.DEVNULL
+        # What is piped in is the command's, as a secret's value; a question that nobody sees is to fail, not to wait.
+        unseen = sys.stdin is None or (sys.stdin.isatty() and not has_terminal())
+        stdin = subprocess.DEVNULL if unseen else None
         with subprocess.Popen(command, env=env, stdin=stdin) as process:  # noqa: S603
             return process.wait()
     finally:

@@ -185,6 +185,16 @@ def test_a_stack_without_the_reference_engine_gets_no_request_that_would_fail() 
     assert "curl" not in "\n".join(farewell({"pools": pools}, {"create": 2}))
 
 
+def test_the_request_shows_what_its_pool_asks_for() -> None:
+    pools = {"voice": {"url": "http://voice.example", "instances": [], "engine": "voice", "login": "api_keys"}}
+    said = "\n".join(
+        farewell({"pools": pools, "logins": {"users": {}, "api_keys": {"app-1": "hidden"}}}, {"create": 2})
+    )
+    assert "--header 'Authorization: Bearer KEY'" in said
+    assert "app-1: make outputs" in said
+    assert "hidden" not in said
+
+
 def test_the_request_is_one_shell_line_with_json_in_it() -> None:
     words = shlex.split(request("http://voice.localhost:8080/"))
     assert "--cacert" not in words

@@ -216,12 +216,14 @@ def test_the_outputs_are_the_same_for_every_stack(world: World) -> None:
         "voice": {
             "url": "http://voice.localhost:8080",
             "instances": ["http://voice1.localhost:8080", "http://voice2.localhost:8080"],
+            "login": "open",
             "engine": "voice",
             "hosts": ["local", "local"],
         },
         "studio": {
             "url": "http://localhost:8080/studio",
             "instances": [],
+            "login": "open",
             "engine": "studio",
             "hosts": ["local", "local"],
         },

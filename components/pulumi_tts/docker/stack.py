@@ -52,7 +52,8 @@ class SpeechStack(pulumi.ComponentResource):
     edge_url: pulumi.Output[str]
     """Where clients find the edge under its domain."""
     pools: pulumi.Output[dict[str, Any]]
-    """Each pool by name: its `url`, its `instances` (a list of URLs), its `engine`, and their `hosts`."""
+    """Each pool by name: its `url`, the `login` that it asks for, its `instances` (a list of URLs), its `engine`, and their
+    `hosts`."""
     dashboard: pulumi.Output[dict[str, Any]]
     """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
     discovery: pulumi.Output[dict[str, Any]]
@@ -313,8 +314,10 @@ def _refuse_missing(config: Stack, secrets: Mapping[str, pulumi.Input[str]]) -> 
 
 def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:
     """How clients reach a pool; without a shared route, its URL is its first instance's."""
+    first = pool.routes[0]
     return {
-        "url": next(plan.edge.url_of(route) for route in pool.routes),
+        "url": plan.edge.url_of(first),
+        "login": (first.login or plan.edge.auth.default).value,
         "instances": [plan.edge.url_of(route) for route in pool.instance_routes],
         "engine": pool.engine,
         "hosts": [instance.host for instance in pool.instances],
