@@ -67,6 +67,7 @@ def request(url: str, *, login: str = "open", own_authority: bool = False) -> st
     """A shell line that leaves speech in hello.wav."""
     trust = "--cacert ca.pem " if own_authority else ""
     return (
-        f"curl {trust}{SHOWN.get(login, '')}--fail --silent --show-error --output hello.wav {url.rstrip('/')}/v1/audio/speech "
+        f"curl {trust}{SHOWN.get(login, '')}--fail --silent --show-error --output hello.wav "
+        f"{url.rstrip('/')}/v1/audio/speech "
         f"--header 'Content-Type: application/json' --data '{SAMPLE}'"
     )

@@ -52,8 +52,8 @@ class SpeechStack(pulumi.ComponentResource):
     edge_url: pulumi.Output[str]
     """Where clients find the edge under its domain."""
     pools: pulumi.Output[dict[str, Any]]
-    """Each pool by name: its `url`, the `login` that it asks for, its `instances` (a list of URLs), its `engine`, and their
-    `hosts`."""
+    """Each pool by name: its `url`, the `login` that it asks for, its `instances` (a list of URLs), its `engine`, and
+    their `hosts`."""
     dashboard: pulumi.Output[dict[str, Any]]
     """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
     discovery: pulumi.Output[dict[str, Any]]
