@@ -74,12 +74,12 @@ def plan(raw: dict[str, Any]) -> StackPlan:
         (
             asking("open", {"users": [{"name": "a", "password": "hunter2"}]}),
             "edge.auth.users[0].password",
-            "is a secret in the clear. Write {secret: annaPassword}",
+            "is a secret in the clear. Write {secret: thatUsersPassword}",
         ),
         (
             asking("open", {"api_keys": [{"name": "a", "key": "hunter2"}]}),
             "edge.auth.api_keys[0].key",
-            "is a secret in the clear. Write {secret: appKey}",
+            "is a secret in the clear. Write {secret: thatAppsKey}",
         ),
         (
             asking("open", {"api_keys": [{"name": "a"}, {"name": "a"}]}),

@@ -62,8 +62,8 @@ _EXPECTED = {
 }
 _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "dashboard", "password"): "dashboardPassword",
-    ("edge", "auth", "users", "password"): "annaPassword",
-    ("edge", "auth", "api_keys", "key"): "appKey",
+    ("edge", "auth", "users", "password"): "thatUsersPassword",
+    ("edge", "auth", "api_keys", "key"): "thatAppsKey",
     ("hub", "token"): "hubToken",
     ("edge", "tls", "certificates", "key"): "edgeKey",
 }
