@@ -2,11 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
-import yaml
 
 from pulumi_tts.plan.tls import AcmePlan, Challenge, DnsPlan, TlsPlan, TlsProfile
+from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 HTTPS, HTTP = "websecure", "web"
 """The entry points' names."""
@@ -33,8 +31,6 @@ _CIPHERS = [
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 ]
 _CURVES = ["X25519MLKEM768", "X25519", "CurveP256", "CurveP384"]
-
-Tree = dict[str, Any]
 
 
 def entry_point(*, https: bool) -> str:
@@ -124,7 +120,7 @@ def tls_file(tls: TlsPlan, pairs: Iterable[tuple[str, str]], orders: Sequence[tu
     # Keys are in this file and not beside it: a certificate and its key arrive together, or not yet.
     if certificates := [{"certFile": certificate, "keyFile": key} for certificate, key in pairs]:
         section["certificates"] = certificates
-    return yaml.safe_dump({"tls": section, "http": http}, sort_keys=False, width=1000)
+    return yaml_text({"tls": section, "http": http})
 
 
 def _options(profile: TlsProfile) -> Tree:
