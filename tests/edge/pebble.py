@@ -104,9 +104,13 @@ class Pebble:
 
 
 @contextmanager
-def running_pebble(folder: Path, reaches: str = "tls_alpn", lasting: int = 90 * 86_400) -> Iterator[Pebble]:
-    """An ACME server that refuses a fifth of all nonces, as the real one may at any time."""
-    server = Pebble(folder, reaches, lasting)
+def running_pebble(
+    folder: Path, reaches: str = "tls_alpn", lasting: int = 90 * 86_400, beside: Pebble | None = None
+) -> Iterator[Pebble]:
+    """An ACME server that refuses a fifth of all nonces, as the real one may at any time; it looks for the edge where
+    the one ``beside`` it does."""
+    ports = {"http": beside.http, "https": beside.https} if beside else {}
+    server = Pebble(folder, reaches, lasting, **ports)
     processes = server.start()
     try:
         wait_for(server.answers)

@@ -1,5 +1,6 @@
 """TLS: what may be written, what follows from it, and the files of it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -414,6 +415,18 @@ def test_the_acme_server_is_the_one_that_was_meant() -> None:
     assert "--certificatesResolvers.acme.acme.caCertificates=/files/acme-ca.pem" in told
     assert "--certificatesResolvers.acme.acme.certificatesDuration=36" in told
     assert "--certificatesResolvers.acme.acme.keyType=RSA2048" in told
+
+
+def test_what_a_server_for_trials_gave_is_not_kept_for_certificates_that_are_trusted() -> None:
+    def storage(**more: Any) -> str:
+        (found,) = [argument for argument in static(tls=acme(**more)) if ".storage=" in argument]
+        return found.partition("=")[2]
+
+    assert storage() == storage(server="https://acme-v02.api.letsencrypt.org/directory") == "/acme/acme.json"
+    assert re.fullmatch("/acme/acme-[0-9a-f]{8}[.]json", storage(staging=True))
+    assert (
+        len({storage(), storage(staging=True), storage(server="https://a/dir"), storage(server="https://b/dir")}) == 4
+    )
 
 
 def test_a_dns_providers_secret_is_a_file_and_a_new_one_another_edge() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pulumi_tts.plan.tls import AcmePlan, Challenge, DnsPlan, TlsPlan, TlsProfile
+from pulumi_tts.plan.tls import LETS_ENCRYPT, AcmePlan, Challenge, DnsPlan, TlsPlan, TlsProfile
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 HTTPS, HTTP = "websecure", "web"
@@ -53,7 +53,7 @@ def tls_arguments(tls: TlsPlan, entry_points: Iterable[str], directory: str, acm
 def _acme_arguments(acme: AcmePlan, directory: str, folder: str) -> Iterator[str]:
     resolver = f"--certificatesResolvers.{_RESOLVER}.acme"
     yield f"{resolver}.email={acme.email}"
-    yield f"{resolver}.storage={folder}/acme.json"
+    yield f"{resolver}.storage={folder}/{acme_file(acme.server)}"
     yield f"{resolver}.caServer={acme.server}"
     if acme.ca:
         yield f"{resolver}.caCertificates={directory}/{_CA}"
@@ -71,6 +71,12 @@ def _acme_arguments(acme: AcmePlan, directory: str, folder: str) -> Iterator[str
             yield f"{resolver}.httpChallenge.entryPoint={HTTP}"
         case Challenge.tls_alpn:
             yield f"{resolver}.tlsChallenge=true"
+
+
+def acme_file(server: str) -> str:
+    """The file on the volume of what one ACME server gave: Traefik would keep another's certificates until they end,
+    and those of a server for trials are trusted by nobody."""
+    return "acme.json" if server == LETS_ENCRYPT else f"acme-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
 
 
 def tls_files(tls: TlsPlan, secrets: Mapping[str, str]) -> dict[str, str]:
