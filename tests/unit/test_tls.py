@@ -436,11 +436,13 @@ def test_a_dns_providers_secret_is_a_file_and_a_new_one_another_edge() -> None:
     assert tls
     assert tls.secret_keys == {"token"}
     assert tls_files(tls, {"token": "the secret"}) == {"CF_DNS_API_TOKEN": "the secret"}
-    told, other = (tls_environment(tls, "/files", {"token": secret}) for secret in ("the secret", "another"))
+    told, other = (tls_environment(tls, "/files", {"token": secret}, "seed") for secret in ("the secret", "another"))
     assert "CF_DNS_API_TOKEN_FILE=/files/CF_DNS_API_TOKEN" in told
     assert "CLOUDFLARE_TTL=120" in told
     assert "secret" not in " ".join(told)
     assert told != other
+    elsewhere = tls_environment(tls, "/files", {"token": "the secret"}, "another stack's")
+    assert told != elsewhere, "nobody can try whether a guess has the same fingerprint"
     assert "the secret" not in "\n".join(traefik.static_arguments(planned.edge, "/files"))
     assert "--certificatesResolvers.acme.acme.dnsChallenge.resolvers=a:53,b:53" in traefik.static_arguments(
         planned.edge, "/files"

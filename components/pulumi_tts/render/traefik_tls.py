@@ -1,6 +1,7 @@
 """Traefik's TLS: what it is started with for HTTPS and ACME, and the file of certificates and options."""
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pulumi_tts.plan.tls import LETS_ENCRYPT, AcmePlan, Challenge, DnsPlan, TlsPlan, TlsProfile
@@ -90,14 +91,14 @@ def tls_files(tls: TlsPlan, secrets: Mapping[str, str]) -> dict[str, str]:
     return ca | {name: secrets[key] for name, key in _dns_secrets(tls.acme)}
 
 
-def tls_environment(tls: TlsPlan, directory: str, secrets: Mapping[str, str]) -> list[str]:
+def tls_environment(tls: TlsPlan, directory: str, secrets: Mapping[str, str], seed: str) -> list[str]:
     """Traefik's environment, as `NAME=value`: what the DNS provider wants, and of secrets where their files are.
 
-    With it goes a fingerprint of what is read once, so that another content makes another edge; it is too short to say
-    anything of that.
+    With it goes a fingerprint of what is read once, so that another content makes another edge. ``seed`` is a secret of
+    the stack's, without which nobody can try whether a guess has the same one.
     """
     files = tls_files(tls, secrets)
-    told = [f"{_READ_ONCE}={_fingerprint(files)}"] if files else []
+    told = [f"{_READ_ONCE}={_fingerprint(files, seed)}"] if files else []
     if tls.acme and isinstance(tls.acme.challenge, DnsPlan):
         told += [f"{name}_FILE={directory}/{name}" for name, _ in tls.acme.challenge.secrets]
         told += [f"{name}={value}" for name, value in tls.acme.challenge.settings]
@@ -146,6 +147,6 @@ def _dns_secrets(acme: AcmePlan) -> tuple[tuple[str, str], ...]:
     return acme.challenge.secrets if isinstance(acme.challenge, DnsPlan) else ()
 
 
-def _fingerprint(files: Mapping[str, str]) -> str:
+def _fingerprint(files: Mapping[str, str], seed: str) -> str:
     told = "\0".join(f"{name}\0{content}" for name, content in sorted(files.items()))
-    return hashlib.sha256(told.encode()).hexdigest()[:8]
+    return hmac.digest(seed.encode(), told.encode(), "sha256").hex()[:8]
