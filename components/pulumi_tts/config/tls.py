@@ -31,7 +31,8 @@ CERTIFICATES_A_WEEK = 50
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SERVER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[\x21-\x7e]*")
 _RESOLVER = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}")
-_SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASS|PRIVATE|(^|_)(API_?)?KEY$", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASS|PRIVATE|(^|_)(API_?)?KEY$|SERVICE_ACCOUNT(?!.*_FILE$)", re.IGNORECASE)
+_PRIVATE_KEY = re.compile(r"PRIVATE KEY|private_key")  # in PEM, and in the JSON of a service account
 _LONGEST_LASTING = 398 * 86_400  # seconds; what browsers accept of any public authority
 
 
@@ -81,7 +82,7 @@ def _provider(value: str) -> str:
 
 def _no_secret_in_the_clear(value: dict[str, Any]) -> dict[str, Any]:
     for name, setting in value.items():
-        if isinstance(setting, str) and _SECRET_VARIABLE.search(name):
+        if isinstance(setting, str) and (_SECRET_VARIABLE.search(name) or _PRIVATE_KEY.search(setting)):
             raise refused(
                 f"has {name} in the clear",
                 f"Write {name}: {{secret: KEY}} and run: pulumi config set --secret tts:KEY",
