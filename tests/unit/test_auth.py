@@ -105,6 +105,7 @@ def plan(raw: dict[str, Any]) -> StackPlan:
         (with_jwt(jwks={"keys": [RSA], "cache": "1m"}), "edge.auth.jwt.jwks", "Leave cache out"),
         (with_jwt(jwks={"url": "http://login.example.com/"}), "edge.auth.jwt.jwks.url", "keys in the clear"),
         (with_jwt(jwks={"url": "http://8.8.8.8/"}), "edge.auth.jwt.jwks.url", "keys in the clear"),
+        (with_jwt(jwks={"url": "https://10.0.0.1/jwks.json"}), "edge.auth.jwt.jwks.url", "Write the name"),
         (with_jwt(jwks={"url": "login.example.com"}), "edge.auth.jwt.jwks.url", "is not an address of a key set"),
         (with_jwt(jwks={"url": "https://u:p@a.b/"}), "edge.auth.jwt.jwks.url", "is not an address of a key set"),
         (with_jwt(jwks={"keys": [RSA | {"d": "x"}]}), "edge.auth.jwt.jwks.keys[0]", "has a private part"),
