@@ -86,6 +86,18 @@ def given(pair: SelfSigned = PAIR) -> dict[str, Any]:
             "edge.tls.letsencrypt.challenge.dns.credentials",
             "has CF_DNS_API_TOKEN in the clear",
         ),
+        *(
+            (
+                config(tls=acme(challenge={"dns": {"provider": "gcloud", "credentials": {name: value}}})),
+                "edge.tls.letsencrypt.challenge.dns.credentials",
+                f"has {name} in the clear",
+            )
+            for name, value in (
+                ("GCE_SERVICE_ACCOUNT", "{}"),
+                ("GCE_ACCOUNT", '{"private_key": "abc"}'),
+                ("GCE_ACCOUNT", "-----BEGIN RSA PRIVATE KEY-----"),
+            )
+        ),
         (
             config(tls=acme(challenge={"dns": {**DNS, "credentials": {"A": {"secert": "abc"}}}})),
             "edge.tls.letsencrypt.challenge.dns.credentials.A.secert",
@@ -112,6 +124,23 @@ def given(pair: SelfSigned = PAIR) -> dict[str, Any]:
             config(*(voice(name=f"v{n}", routes={"pool": f"v{n}.{{domain}}"}) for n in range(51)), tls=acme()),
             "edge.tls.letsencrypt",
             "more than the 50",
+        ),
+        (config(tls={**acme(), "names": ["tools.local"]}), "edge.tls.names[0]", ".local is not on the public"),
+        (config(tls={**acme(), "names": ["{domain}"]}, domain="localhost"), "edge.tls.names[0]", "no name that Let's"),
+        (
+            config(tls={**acme(), "names": [f"tools{n}.{{domain}}" for n in range(51)]}),
+            "edge.tls.letsencrypt",
+            "more than the 50",
+        ),
+        (
+            config(tls=acme(), discovery={"enabled": True}),
+            "edge.discovery.enabled",
+            "Write edge.tls.letsencrypt.wildcard: true, or their names under edge.tls.names",
+        ),
+        (
+            config(tls={"self_signed": {}}, discovery={"enabled": True}, domain="localhost"),
+            "edge.discovery.enabled",
+            "as in 'tts.localhost'",
         ),
         (config(tls={}), "edge.tls", "says not where its certificates come from"),
         (config(tls={**acme(), "self_signed": {}}), "edge.tls", "has self_signed and letsencrypt"),
@@ -182,6 +211,19 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         {"tls": given()},
         {"tls": {"self_signed": {}, "hsts": "off"}},
         {"tls": acme(challenge={"dns": {"provider": "route53"}}, wildcard=True)},
+        {"tls": acme(challenge={"dns": DNS}, wildcard=True), "discovery": {"enabled": True}},
+        {"tls": {**acme(), "names": ["tools.{domain}"]}, "discovery": {"enabled": True}},
+        {"tls": {"self_signed": {}}, "discovery": {"enabled": True}},
+        {
+            "tls": {"self_signed": {}, "names": ["tools.{domain}"]},
+            "discovery": {"enabled": True},
+            "domain": "localhost",
+        },
+        {
+            "tls": acme(
+                challenge={"dns": {"provider": "gcloud", "credentials": {"GCE_SERVICE_ACCOUNT_FILE": "/a.json"}}}
+            )
+        },
     ],
 )
 def test_what_can_be_is_taken(edge: dict[str, Any]) -> None:

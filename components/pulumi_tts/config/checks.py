@@ -42,7 +42,7 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _hosts(ways)
     yield from _collisions(ways)
     yield from _ports(edge)
-    yield from tls_checks(edge, [(way.written_at, way.host) for way in ways])
+    yield from tls_checks(edge, domain, [(way.written_at, way.host) for way in ways])
 
 
 def _names(pools: Mapping[int, Pool]) -> Iterator[Problem]:

@@ -255,7 +255,7 @@ def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     problems = [
         *front_checks(edge, edge.headers, {}),
         *version_checks(),
-        *tls_checks(edge, []),
+        *tls_checks(edge, domain, []),
         *_missing_secrets(edge, args.get("secrets", {})),
     ]
     if problems:
