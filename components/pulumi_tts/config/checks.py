@@ -36,7 +36,7 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _weights(pools)
     yield from guard_checks(pools)
     yield from _outputs_limits(pools)
-    yield from front_checks(edge, edge.headers, pools)
+    yield from front_checks(edge, pools)
     yield from version_checks()
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)

@@ -33,6 +33,7 @@ _SERVER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[\x21-\x7e]*")
 _RESOLVER = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}")
 _SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASS|PRIVATE|(^|_)(API_?)?KEY$|SERVICE_ACCOUNT(?!.*_FILE$)", re.IGNORECASE)
 _PRIVATE_KEY = re.compile(r"PRIVATE KEY|private_key")  # in PEM, and in the JSON of a service account
+_MOZILLAS_HSTS = 730 * 86_400  # seconds: two years (ssl-config.mozilla.org, guideline 6.0)
 _LONGEST_LASTING = 398 * 86_400  # seconds; what browsers accept of any public authority
 
 
@@ -240,6 +241,11 @@ class Tls(Strict):
     hsts: AgeOrOff | None = None
     """How long browsers keep to HTTPS once they have met it (Strict-Transport-Security), as in `730d`, or `off`.
     Default: 730d, as Mozilla says; off with self_signed, where `localhost` may have other pages on other ports."""
+
+    @property
+    def keeps_to_https(self) -> int:
+        """How long browsers keep to HTTPS, in seconds; 0 where they are not told to."""
+        return self.hsts if self.hsts is not None else (0 if self.self_signed else _MOZILLAS_HSTS)
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:
