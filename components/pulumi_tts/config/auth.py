@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from pulumi_tts.config.fields import Name, Seconds, Strict, is_ip_address, refused
+from pulumi_tts.config.fields import Name, Seconds, Strict, is_ip_address, mapping_as, refused
 from pulumi_tts.config.secret import SecretReference
 
 MAX_USERS = 1000
@@ -168,9 +168,9 @@ class Auth(Strict):
     default: LoginField = Login.open
     """What pools ask for that do not say: `open`, `basic`, `api_keys` or `jwt`. Default: open. Containers that join by
     their labels are not asked here: they bring logins of their own."""
-    users: Annotated[list[User], Field(max_length=MAX_USERS)] = []
+    users: Annotated[list[Annotated[User, mapping_as("{name: anna}")]], Field(max_length=MAX_USERS)] = []
     """Who comes in by `basic`. Default: nobody."""
-    api_keys: Annotated[list[ApiKey], Field(max_length=MAX_KEYS)] = []
+    api_keys: Annotated[list[Annotated[ApiKey, mapping_as("{name: app}")]], Field(max_length=MAX_KEYS)] = []
     """What comes in by `api_keys`. Default: nothing."""
     jwt: Jwt | None = None
     """Whose tokens come in by `jwt`. Default: nobody's."""

@@ -96,6 +96,25 @@ def _off(value: Any) -> Any:
     return "off" if value is False else value
 
 
+def _off_or_tls(value: Any) -> Any:
+    written = _off(value)
+    if written != "off" and not isinstance(written, dict | Tls):
+        raise refused(
+            "is neither 'off' nor says where certificates come from",
+            "Write {letsencrypt: {email: …}}, {self_signed: {}} or {certificates: […]}",
+        )
+    return written
+
+
+def _challenge(value: Any) -> Any:
+    if not isinstance(value, dict | DnsChallenge) and value not in list(Challenge):
+        raise refused(
+            "is not one of the challenges",
+            "Choose 'tls_alpn' or 'http', or write {dns: {provider: …, credentials: …}}",
+        )
+    return value
+
+
 def _age_or_off(value: Any, age: ValidatorFunctionWrapHandler) -> Any:
     return 0 if _off(value) == "off" else age(value)
 
@@ -175,6 +194,7 @@ CHALLENGE_TAGS = ("<reached>", "<by DNS>")
 ChallengeField = Annotated[
     Annotated[Challenge, Field(strict=False), Tag(CHALLENGE_TAGS[0])] | Annotated[DnsChallenge, Tag(CHALLENGE_TAGS[1])],
     Discriminator(lambda value: CHALLENGE_TAGS[isinstance(value, dict | DnsChallenge)]),
+    BeforeValidator(_challenge),
 ]
 
 
@@ -273,5 +293,5 @@ TLS_TAGS = ("<no TLS>", "<TLS>")
 TlsField = Annotated[
     Annotated[Literal["off"], Tag(TLS_TAGS[0])] | Annotated[Tls, Tag(TLS_TAGS[1])],
     Discriminator(lambda value: TLS_TAGS[isinstance(value, dict | Tls)]),
-    BeforeValidator(_off),
+    BeforeValidator(_off_or_tls),
 ]
