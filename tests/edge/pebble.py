@@ -109,8 +109,9 @@ def running_pebble(
 ) -> Iterator[Pebble]:
     """An ACME server that refuses a fifth of all nonces, as the real one may at any time; it looks for the edge where
     the one ``beside`` it does."""
-    ports = {"http": beside.http, "https": beside.https} if beside else {}
-    server = Pebble(folder, reaches, lasting, **ports)
+    server = Pebble(folder, reaches, lasting)
+    if beside:
+        server.http, server.https = beside.http, beside.https
     processes = server.start()
     try:
         wait_for(server.answers)

@@ -83,7 +83,8 @@ def test_a_pools_own_word_on_frames_and_the_edges_do_not_go_together() -> None:
 
 def test_a_word_on_https_that_the_edges_own_would_replace_is_refused() -> None:
     own = {"strict-transport-security": "max-age=5"}
-    for tls in ("off", {"self_signed": {}}, {"self_signed": {}, "hsts": "off"}):
+    without: list[object] = ["off", {"self_signed": {}}, {"self_signed": {}, "hsts": "off"}]
+    for tls in without:
         assert load_stack(stack(voice(headers=own), edge={"tls": tls, "headers": own}))
     with pytest.raises(ConfigError) as refused:
         load_stack(stack(voice(headers=own), edge={"tls": {"self_signed": {}, "hsts": "30d"}, "headers": own}))
