@@ -144,7 +144,7 @@ class Edging:
         self.write(plan)
         files = str(self.folder / "files")
         arguments = traefik.static_arguments(plan.edge, files, self.layout)
-        told = tls_environment(plan.edge.tls, files, self.secrets) if plan.edge.tls else []
+        told = tls_environment(plan.edge.tls, files, self.secrets, SEED) if plan.edge.tls else []
         environment = {**os.environ, **dict(each.split("=", 1) for each in told)}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log, env=environment)

@@ -104,9 +104,14 @@ class Pebble:
 
 
 @contextmanager
-def running_pebble(folder: Path, reaches: str = "tls_alpn", lasting: int = 90 * 86_400) -> Iterator[Pebble]:
-    """An ACME server that refuses a fifth of all nonces, as the real one may at any time."""
+def running_pebble(
+    folder: Path, reaches: str = "tls_alpn", lasting: int = 90 * 86_400, beside: Pebble | None = None
+) -> Iterator[Pebble]:
+    """An ACME server that refuses a fifth of all nonces, as the real one may at any time; it looks for the edge where
+    the one ``beside`` it does."""
     server = Pebble(folder, reaches, lasting)
+    if beside:
+        server.http, server.https = beside.http, beside.https
     processes = server.start()
     try:
         wait_for(server.answers)

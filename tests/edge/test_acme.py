@@ -12,6 +12,7 @@ from cryptography import x509
 
 from pulumi_tts.config.pem import names_of
 from pulumi_tts.plan import StackPlan
+from pulumi_tts.render.traefik_tls import acme_file
 from tests.edge.edging import Edging, edging, planned
 from tests.edge.pebble import CREDENTIAL, Pebble, dns_provider, running_pebble
 from tests.waiting import wait_for
@@ -50,6 +51,11 @@ def hosts(plan: StackPlan) -> set[str]:
     return {route.host for route in plan.routes} | {plan.edge.dashboard.host}
 
 
+def kept(edge: Edging, server: Pebble) -> Path:
+    """The file of what this server gave."""
+    return Path(edge.layout.acme) / acme_file(server.directory)
+
+
 def names(edge: Edging, host: str) -> set[str]:
     return set(names_of(certificate(edge, host)))
 
@@ -66,7 +72,7 @@ def test_it_renews_in_time_by_itself(tmp_path: Path) -> None:
         fronting(tmp_path, ordered(server, {"name": "voice"}, lasts="1h")) as edge,
     ):
         first, process = certificate(edge, VOICE).serial_number, edge.process
-        account = json.loads((Path(edge.layout.acme) / "acme.json").read_text())["acme"]["Account"]
+        account = json.loads(kept(edge, server).read_text())["acme"]["Account"]
         assert account["Email"] == "ops@voice.test"
         # Traefik looks once a minute.
         wait_for(lambda: certificate(edge, VOICE).serial_number != first, 150)
@@ -88,8 +94,7 @@ def test_each_name_gets_a_certificate_and_no_restart_or_replacement_orders_anoth
             assert names(edge, VOICE) == {VOICE}
             assert names(edge, INSTANCE) == {f"voice1.{DOMAIN}", INSTANCE}
             assert edge.shown(f"else.{DOMAIN}") is None
-            kept = Path(edge.layout.acme) / "acme.json"
-            assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+            assert stat.S_IMODE(kept(edge, server).stat().st_mode) == 0o600
             before = edge.shown(VOICE)
             edge.write(plan)
             edge.stop()
@@ -105,6 +110,26 @@ def test_each_name_gets_a_certificate_and_no_restart_or_replacement_orders_anoth
             wait_for(lambda: edge.shown(f"voice3.{DOMAIN}") is not None, PATIENCE)
             assert server.orders() == 4, "an instance more: the instances' own certificate, and no other"
             assert edge.shown(VOICE) == before
+
+
+def test_another_server_gives_certificates_of_its_own_and_what_the_first_gave_is_kept(tmp_path: Path) -> None:
+    """As when trials are over: who trusts the other server trusts nothing that the first one signed."""
+    folders = [tmp_path / name for name in ("trial", "real", "edge")]
+    for folder in folders:
+        folder.mkdir()
+    with running_pebble(folders[0]) as trial, running_pebble(folders[1], beside=trial) as real:
+        first, then = (ordered(server, {"name": "voice"}) for server in (trial, real))
+        with fronting(folders[2], first) as edge:
+            before = edge.shown(VOICE)
+            edge.stop()
+            edge.start(then)
+            wait_for(lambda: edge.shown(VOICE) not in (None, before), PATIENCE)
+            with edge.https(VOICE, ca=real.root()) as client:
+                assert client.get("/echo").status_code == 200
+            edge.stop()
+            edge.start(first)
+            wait_for(lambda: edge.shown(VOICE) == before)
+            assert trial.orders() == 2, "the pool's and the dashboard's, once"
 
 
 def test_a_wildcard_comes_by_dns_with_a_secret_that_is_a_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from bootstrap.pulumi import Engine
+from pulumi_tts.render.traefik_tls import acme_file
 from tests.loopback import free_port
 from tests.system.conftest import dev_like
 from tests.system.deployment import Deployment
@@ -76,7 +77,7 @@ def test_what_acme_gives_is_kept_where_the_edge_alone_can_write_and_outlives_it(
     acme = {"email": "ops@localhost.test", "server": UNREACHABLE}
     stack.config["edge"] = {"bind": "127.0.0.1", "port": port, "tls": {"letsencrypt": acme, "port": tls}, "drain": "2s"}
     stack.up()
-    look = ("stat", "-c", "%a %u:%g %i", "/acme/acme.json")
+    look = ("stat", "-c", "%a %u:%g %i", f"/acme/{acme_file(UNREACHABLE)}")
     code, first = stack.inside("edge", *look)
     assert (code, first.split()[:2]) == (0, [b"600", b"65532:65532"]), first
     stack.config["edge"]["drain"] = "1s"

@@ -81,6 +81,18 @@ def test_a_pools_own_word_on_frames_and_the_edges_do_not_go_together() -> None:
         load_stack(stack(own, edge={"framed_by": ["https://a.example.com"]}))
 
 
+def test_a_word_on_https_that_the_edges_own_would_replace_is_refused() -> None:
+    own = {"strict-transport-security": "max-age=5"}
+    without: list[object] = ["off", {"self_signed": {}}, {"self_signed": {}, "hsts": "off"}]
+    for tls in without:
+        assert load_stack(stack(voice(headers=own), edge={"tls": tls, "headers": own}))
+    with pytest.raises(ConfigError) as refused:
+        load_stack(stack(voice(headers=own), edge={"tls": {"self_signed": {}, "hsts": "30d"}, "headers": own}))
+    places = [f"{at}.headers.strict-transport-security" for at in ("edge", "pools[0]")]
+    assert [problem.path for problem in refused.value.problems] == places
+    assert {problem.remedy for problem in refused.value.problems} == {"Write edge.tls.hsts"}
+
+
 def test_every_entry_point_that_clients_reach_is_the_same_front_door() -> None:
     planned = plan(tls={"self_signed": {}}, dashboard={"port": 9000})
     arguments = traefik.static_arguments(planned.edge, "/files")

@@ -1,5 +1,6 @@
 """TLS: what may be written, what follows from it, and the files of it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,18 @@ def given(pair: SelfSigned = PAIR) -> dict[str, Any]:
             "edge.tls.letsencrypt.challenge.dns.credentials",
             "has CF_DNS_API_TOKEN in the clear",
         ),
+        *(
+            (
+                config(tls=acme(challenge={"dns": {"provider": "gcloud", "credentials": {name: value}}})),
+                "edge.tls.letsencrypt.challenge.dns.credentials",
+                f"has {name} in the clear",
+            )
+            for name, value in (
+                ("GCE_SERVICE_ACCOUNT", "{}"),
+                ("GCE_ACCOUNT", '{"private_key": "abc"}'),
+                ("GCE_ACCOUNT", "-----BEGIN RSA PRIVATE KEY-----"),
+            )
+        ),
         (
             config(tls=acme(challenge={"dns": {**DNS, "credentials": {"A": {"secert": "abc"}}}})),
             "edge.tls.letsencrypt.challenge.dns.credentials.A.secert",
@@ -95,7 +108,9 @@ def given(pair: SelfSigned = PAIR) -> dict[str, Any]:
             "edge.tls.letsencrypt.challenge.dns.resolvers[0]",
             "as in '10.0.0.2:53'",
         ),
-        (config(tls=acme(challenge="dns")), "edge.tls.letsencrypt.challenge", "Choose 'tls_alpn' or 'http'"),
+        (config(tls=acme(challenge="dns")), "edge.tls.letsencrypt.challenge", "write {dns: {provider: …,"),
+        (config(tls=acme(challenge="tls-alpn-01")), "edge.tls.letsencrypt.challenge", "Choose 'tls_alpn' or 'http'"),
+        (config(tls=acme(challenge=["http"])), "edge.tls.letsencrypt.challenge", "is not one of the challenges"),
         (config(tls=acme(challenge={"dsn": {}})), "edge.tls.letsencrypt.challenge.dsn", "Did you mean 'dns'?"),
         (config(tls=acme(stagin=True)), "edge.tls.letsencrypt.stagin", "Did you mean 'staging'?"),
         (config(tls=acme(key_type="EC255")), "edge.tls.letsencrypt.key_type", "Choose 'EC256'"),
@@ -112,9 +127,29 @@ def given(pair: SelfSigned = PAIR) -> dict[str, Any]:
             "edge.tls.letsencrypt",
             "more than the 50",
         ),
+        (config(tls={**acme(), "names": ["tools.local"]}), "edge.tls.names[0]", ".local is not on the public"),
+        (config(tls={**acme(), "names": ["{domain}"]}, domain="localhost"), "edge.tls.names[0]", "no name that Let's"),
+        (
+            config(tls={**acme(), "names": [f"tools{n}.{{domain}}" for n in range(51)]}),
+            "edge.tls.letsencrypt",
+            "more than the 50",
+        ),
+        (
+            config(tls=acme(), discovery={"enabled": True}),
+            "edge.discovery.enabled",
+            "Write edge.tls.letsencrypt.wildcard: true, or their names under edge.tls.names",
+        ),
+        (
+            config(tls={"self_signed": {}}, discovery={"enabled": True}, domain="localhost"),
+            "edge.discovery.enabled",
+            "as in 'tts.localhost'",
+        ),
         (config(tls={}), "edge.tls", "says not where its certificates come from"),
         (config(tls={**acme(), "self_signed": {}}), "edge.tls", "has self_signed and letsencrypt"),
         (config(tls="on"), "edge.tls", "'off'"),
+        (config(tls=True), "edge.tls", "{letsencrypt: {email: …}}"),
+        (config(tls="letsencrypt"), "edge.tls", "{letsencrypt: {email: …}}"),
+        (config(tls=None), "edge.tls", "{letsencrypt: {email: …}}"),
         (config(tls={"self_signed": {}, "port": 8080}), "edge.tls.port", "is also edge.port"),
         (config(tls={"self_signed": {}}, dashboard={"port": 8443}), "edge.tls.port", "is also edge.dashboard.port"),
         (config(tls={**acme(), "port": 80}), "edge.tls.port", "is also edge.port"),
@@ -181,6 +216,19 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         {"tls": given()},
         {"tls": {"self_signed": {}, "hsts": "off"}},
         {"tls": acme(challenge={"dns": {"provider": "route53"}}, wildcard=True)},
+        {"tls": acme(challenge={"dns": DNS}, wildcard=True), "discovery": {"enabled": True}},
+        {"tls": {**acme(), "names": ["tools.{domain}"]}, "discovery": {"enabled": True}},
+        {"tls": {"self_signed": {}}, "discovery": {"enabled": True}},
+        {
+            "tls": {"self_signed": {}, "names": ["tools.{domain}"]},
+            "discovery": {"enabled": True},
+            "domain": "localhost",
+        },
+        {
+            "tls": acme(
+                challenge={"dns": {"provider": "gcloud", "credentials": {"GCE_SERVICE_ACCOUNT_FILE": "/a.json"}}}
+            )
+        },
     ],
 )
 def test_what_can_be_is_taken(edge: dict[str, Any]) -> None:
@@ -416,6 +464,18 @@ def test_the_acme_server_is_the_one_that_was_meant() -> None:
     assert "--certificatesResolvers.acme.acme.keyType=RSA2048" in told
 
 
+def test_what_a_server_for_trials_gave_is_not_kept_for_certificates_that_are_trusted() -> None:
+    def storage(**more: Any) -> str:
+        (found,) = [argument for argument in static(tls=acme(**more)) if ".storage=" in argument]
+        return found.partition("=")[2]
+
+    assert storage() == storage(server="https://acme-v02.api.letsencrypt.org/directory") == "/acme/acme.json"
+    assert re.fullmatch("/acme/acme-[0-9a-f]{8}[.]json", storage(staging=True))
+    assert (
+        len({storage(), storage(staging=True), storage(server="https://a/dir"), storage(server="https://b/dir")}) == 4
+    )
+
+
 def test_a_dns_providers_secret_is_a_file_and_a_new_one_another_edge() -> None:
     dns = {**DNS, "credentials": {**DNS["credentials"], "CLOUDFLARE_TTL": "120"}, "resolvers": ["a:53", "b:53"]}  # type: ignore[dict-item]
     planned = plan(tls=acme(challenge={"dns": dns}))
@@ -423,11 +483,13 @@ def test_a_dns_providers_secret_is_a_file_and_a_new_one_another_edge() -> None:
     assert tls
     assert tls.secret_keys == {"token"}
     assert tls_files(tls, {"token": "the secret"}) == {"CF_DNS_API_TOKEN": "the secret"}
-    told, other = (tls_environment(tls, "/files", {"token": secret}) for secret in ("the secret", "another"))
+    told, other = (tls_environment(tls, "/files", {"token": secret}, "seed") for secret in ("the secret", "another"))
     assert "CF_DNS_API_TOKEN_FILE=/files/CF_DNS_API_TOKEN" in told
     assert "CLOUDFLARE_TTL=120" in told
     assert "secret" not in " ".join(told)
     assert told != other
+    elsewhere = tls_environment(tls, "/files", {"token": "the secret"}, "another stack's")
+    assert told != elsewhere, "nobody can try whether a guess has the same fingerprint"
     assert "the secret" not in "\n".join(traefik.static_arguments(planned.edge, "/files"))
     assert "--certificatesResolvers.acme.acme.dnsChallenge.resolvers=a:53,b:53" in traefik.static_arguments(
         planned.edge, "/files"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from pulumi_tts.config.fields import Name, Seconds, Strict, refused
+from pulumi_tts.config.fields import Name, Seconds, Strict, is_ip_address, mapping_as, refused
 from pulumi_tts.config.secret import SecretReference
 
 MAX_USERS = 1000
@@ -90,6 +90,11 @@ def _jwks_url(value: str) -> str:
             "would fetch keys in the clear: who is on the way could let anybody in",
             "Write https://; http:// is taken for a container's name or a private address",
         )
+    if match["scheme"] == "https" and is_ip_address(match["host"]):
+        raise refused(
+            "has an address, and the guard knows certificates by their names",
+            "Write the name that the provider's certificate is for",
+        )
     return value
 
 
@@ -122,7 +127,8 @@ class Jwks(Strict):
     """The public keys that tokens are signed with."""
 
     url: Annotated[str, AfterValidator(_jwks_url)] | None = None
-    """Where the identity provider publishes them (its `jwks_uri`). The guard gets a network with a way out for it."""
+    """Where the identity provider publishes them (its `jwks_uri`); by https:// with a certificate of a publicly known
+    authority, for no other is trusted. The guard gets a network with a way out for it."""
     cache: Seconds = 600
     """How long they are kept before they are fetched again. Default: 10m."""
     keys: Annotated[list[Annotated[dict[str, Any], AfterValidator(_public_key)]], Field(min_length=1)] | None = None
@@ -162,9 +168,9 @@ class Auth(Strict):
     default: LoginField = Login.open
     """What pools ask for that do not say: `open`, `basic`, `api_keys` or `jwt`. Default: open. Containers that join by
     their labels are not asked here: they bring logins of their own."""
-    users: Annotated[list[User], Field(max_length=MAX_USERS)] = []
+    users: Annotated[list[Annotated[User, mapping_as("{name: anna}")]], Field(max_length=MAX_USERS)] = []
     """Who comes in by `basic`. Default: nobody."""
-    api_keys: Annotated[list[ApiKey], Field(max_length=MAX_KEYS)] = []
+    api_keys: Annotated[list[Annotated[ApiKey, mapping_as("{name: app}")]], Field(max_length=MAX_KEYS)] = []
     """What comes in by `api_keys`. Default: nothing."""
     jwt: Jwt | None = None
     """Whose tokens come in by `jwt`. Default: nobody's."""

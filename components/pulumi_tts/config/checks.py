@@ -36,13 +36,13 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _weights(pools)
     yield from guard_checks(pools)
     yield from _outputs_limits(pools)
-    yield from front_checks(edge, edge.headers, pools)
+    yield from front_checks(edge, pools)
     yield from version_checks()
     ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
     yield from _ports(edge)
-    yield from tls_checks(edge, [(way.written_at, way.host) for way in ways])
+    yield from tls_checks(edge, domain, [(way.written_at, way.host) for way in ways])
 
 
 def _names(pools: Mapping[int, Pool]) -> Iterator[Problem]:

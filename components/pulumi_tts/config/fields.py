@@ -42,6 +42,17 @@ def refused(reason: str, remedy: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{reason}", {"reason": reason, "remedy": remedy})
 
 
+def mapping_as(example: str) -> BeforeValidator:
+    """What shows an ``example`` to whoever wrote a mere word or number where a mapping is read."""
+
+    def checked(value: Any) -> Any:
+        if not isinstance(value, dict | BaseModel):
+            raise refused("is not a mapping", f"Write it as in {example}")
+        return value
+
+    return BeforeValidator(checked)
+
+
 def _name(value: str) -> str:
     if not _LABEL.fullmatch(value) or len(value) > 32:  # noqa: PLR2004
         raise refused(

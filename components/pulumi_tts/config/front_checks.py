@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pulumi_tts.config import versions
-from pulumi_tts.config.front import Front
+from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 
 FRAMING = ("Content-Security-Policy", "X-Frame-Options")
 """Headers by which it says who may frame a page, where the config names any."""
+
+HSTS = ("Strict-Transport-Security",)
+"""The header by which it keeps browsers to HTTPS, where it does."""
 
 _VERSION = re.compile(r":v([0-9]+)\.([0-9]+)\.([0-9]+)$")
 Version = tuple[int, ...]
@@ -30,23 +33,23 @@ LEAST: dict[str, tuple[Version, str]] = {
 """The oldest release of each that this package runs, and what is wrong with those before it."""
 
 
-def front_checks(edge: Front, own_headers: Mapping[str, str], pools: Mapping[int, Pool]) -> Iterator[Problem]:
-    """What is wrong between the front door, the edge's ``own_headers``, and pools by their place in the YAML."""
-    framing = FRAMING if edge.framed_by else ()
-    for name in _among(own_headers, framing):
-        yield Problem(
-            f"edge.headers.{name}",
-            shown(own_headers[name]),
-            "says who may frame a page, and so does edge.framed_by",
-            "Write one of them",
-        )
-    for at, pool in pools.items():
-        for name in _among(pool.headers, framing):
+def front_checks(edge: Edge, pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    """What is wrong between the front door and headers, the edge's and those of pools by their place in the YAML."""
+    written = {"edge": edge.headers, **{f"pools[{at}]": pool.headers for at, pool in pools.items()}}
+    for path, headers in written.items():
+        for name in _among(headers, FRAMING if edge.framed_by else ()):
             yield Problem(
-                f"pools[{at}].headers.{name}",
-                shown(pool.headers[name]),
+                f"{path}.headers.{name}",
+                shown(headers[name]),
                 "says who may frame a page, and so does edge.framed_by, for all pools",
                 "Write one of them",
+            )
+        for name in _among(headers, HSTS if edge.https and edge.https.keeps_to_https else ()):
+            yield Problem(
+                f"{path}.headers.{name}",
+                shown(headers[name]),
+                "does nothing: edge.tls.hsts takes its place on every answer",
+                "Write edge.tls.hsts",
             )
 
 

@@ -1,10 +1,10 @@
 """Limits: how much one user, or one address, may ask for."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from pulumi_tts.config.fields import Seconds, Strict, refused
+from pulumi_tts.config.fields import Seconds, Strict, mapping_as, refused
 
 _MOST = 1_000_000
 
@@ -27,7 +27,7 @@ class Limits(Strict):
     instances. A change of any route begins anew.
     """
 
-    rate: Rate | None = None
+    rate: Annotated[Rate, mapping_as("{average: 10}")] | None = None
     """Requests over time. Default: any number."""
     concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Requests at once; one more is answered 429 with Retry-After. Default: any number."""
@@ -39,8 +39,15 @@ class Limits(Strict):
         return self
 
 
+def _none_or_limits(value: Any) -> Any:
+    if value != "none" and not isinstance(value, dict | Limits):
+        raise refused("is neither 'none' nor limits", "Write none, or limits as in {rate: {average: 10}}")
+    return value
+
+
 LIMITS_TAGS = ("<no limits>", "<limits>")
 LimitsField = Annotated[
     Annotated[Literal["none"], Tag(LIMITS_TAGS[0])] | Annotated[Limits, Tag(LIMITS_TAGS[1])],
     Discriminator(lambda value: LIMITS_TAGS[isinstance(value, dict | Limits)]),
+    BeforeValidator(_none_or_limits),
 ]

@@ -31,7 +31,9 @@ CERTIFICATES_A_WEEK = 50
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SERVER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[\x21-\x7e]*")
 _RESOLVER = re.compile(r"[A-Za-z0-9.-]+:[0-9]{1,5}")
-_SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASS|PRIVATE|(^|_)(API_?)?KEY$", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASS|PRIVATE|(^|_)(API_?)?KEY$|SERVICE_ACCOUNT(?!.*_FILE$)", re.IGNORECASE)
+_PRIVATE_KEY = re.compile(r"PRIVATE KEY|private_key")  # in PEM, and in the JSON of a service account
+_MOZILLAS_HSTS = 730 * 86_400  # seconds: two years (ssl-config.mozilla.org, guideline 6.0)
 _LONGEST_LASTING = 398 * 86_400  # seconds; what browsers accept of any public authority
 
 
@@ -81,7 +83,7 @@ def _provider(value: str) -> str:
 
 def _no_secret_in_the_clear(value: dict[str, Any]) -> dict[str, Any]:
     for name, setting in value.items():
-        if isinstance(setting, str) and _SECRET_VARIABLE.search(name):
+        if isinstance(setting, str) and (_SECRET_VARIABLE.search(name) or _PRIVATE_KEY.search(setting)):
             raise refused(
                 f"has {name} in the clear",
                 f"Write {name}: {{secret: KEY}} and run: pulumi config set --secret tts:KEY",
@@ -92,6 +94,25 @@ def _no_secret_in_the_clear(value: dict[str, Any]) -> dict[str, Any]:
 def _off(value: Any) -> Any:
     # YAML 1.1 takes the word off for false.
     return "off" if value is False else value
+
+
+def _off_or_tls(value: Any) -> Any:
+    written = _off(value)
+    if written != "off" and not isinstance(written, dict | Tls):
+        raise refused(
+            "is neither 'off' nor says where certificates come from",
+            "Write {letsencrypt: {email: …}}, {self_signed: {}} or {certificates: […]}",
+        )
+    return written
+
+
+def _challenge(value: Any) -> Any:
+    if not isinstance(value, dict | DnsChallenge) and value not in list(Challenge):
+        raise refused(
+            "is not one of the challenges",
+            "Choose 'tls_alpn' or 'http', or write {dns: {provider: …, credentials: …}}",
+        )
+    return value
 
 
 def _age_or_off(value: Any, age: ValidatorFunctionWrapHandler) -> Any:
@@ -173,6 +194,7 @@ CHALLENGE_TAGS = ("<reached>", "<by DNS>")
 ChallengeField = Annotated[
     Annotated[Challenge, Field(strict=False), Tag(CHALLENGE_TAGS[0])] | Annotated[DnsChallenge, Tag(CHALLENGE_TAGS[1])],
     Discriminator(lambda value: CHALLENGE_TAGS[isinstance(value, dict | DnsChallenge)]),
+    BeforeValidator(_challenge),
 ]
 
 
@@ -241,6 +263,11 @@ class Tls(Strict):
     Default: 730d, as Mozilla says; off with self_signed, where `localhost` may have other pages on other ports."""
 
     @property
+    def keeps_to_https(self) -> int:
+        """How long browsers keep to HTTPS, in seconds; 0 where they are not told to."""
+        return self.hsts if self.hsts is not None else (0 if self.self_signed else _MOZILLAS_HSTS)
+
+    @property
     def secret_references(self) -> list[tuple[str, str]]:
         """Every `{secret: KEY}` below `edge.tls`: its path and its key."""
         keys = [(f"certificates[{at}].key", given.key) for at, given in enumerate(self.certificates or ())]
@@ -266,5 +293,5 @@ TLS_TAGS = ("<no TLS>", "<TLS>")
 TlsField = Annotated[
     Annotated[Literal["off"], Tag(TLS_TAGS[0])] | Annotated[Tls, Tag(TLS_TAGS[1])],
     Discriminator(lambda value: TLS_TAGS[isinstance(value, dict | Tls)]),
-    BeforeValidator(_off),
+    BeforeValidator(_off_or_tls),
 ]

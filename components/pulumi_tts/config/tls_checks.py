@@ -30,8 +30,8 @@ Name = tuple[str, str]
 """Where in the YAML a host name of the stack is said, and the name."""
 
 
-def tls_checks(edge: Edge, names: Sequence[Name]) -> Iterator[Problem]:
-    """What is wrong with an edge's TLS, or with its lack of it; ``names`` are the stack's host names."""
+def tls_checks(edge: Edge, domain: str, names: Sequence[Name]) -> Iterator[Problem]:
+    """What is wrong with an edge's TLS, or with its lack of it; ``names`` are the host names of its routes."""
     yield from unprotected(edge)
     tls = edge.https
     if tls is None:
@@ -40,7 +40,10 @@ def tls_checks(edge: Edge, names: Sequence[Name]) -> Iterator[Problem]:
     if tls.certificates:
         yield from _given(tls, names)
     if tls.letsencrypt:
-        yield from _ordered(tls.letsencrypt, names)
+        further = [(f"edge.tls.names[{at}]", name.replace("{domain}", domain)) for at, name in enumerate(tls.names)]
+        yield from _ordered(tls.letsencrypt, [*names, *further])
+    if edge.discovery.enabled and not tls.names:
+        yield from _guests(tls, domain)
 
 
 def unprotected(edge: Edge) -> Iterator[Problem]:
@@ -124,6 +127,19 @@ def _ordered(acme: LetsEncrypt, names: Sequence[Name]) -> Iterator[Problem]:
     if not acme.server:
         yield from _public(names)
         yield from _within_limits(acme, names)
+
+
+def _guests(tls: Tls, domain: str) -> Iterator[Problem]:
+    """Containers that join by their labels, and whose names are known to nobody before they do."""
+    told = "edge.discovery.enabled", "true", "lets containers join whose names no certificate would be for"
+    if tls.letsencrypt and not tls.letsencrypt.wildcard:
+        yield Problem(*told, "Write edge.tls.letsencrypt.wildcard: true, or their names under edge.tls.names")
+    if tls.self_signed and "." not in domain:
+        yield Problem(
+            *told,
+            f"Write their names under edge.tls.names, or a domain with a dot, as in 'tts.{domain}', for *.{domain}"
+            " is taken by no client",
+        )
 
 
 def _public(names: Sequence[Name]) -> Iterator[Problem]:

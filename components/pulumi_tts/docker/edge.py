@@ -253,9 +253,9 @@ def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
     # The names of its routes are known later.
     problems = [
-        *front_checks(edge, edge.headers, {}),
+        *front_checks(edge, {}),
         *version_checks(),
-        *tls_checks(edge, []),
+        *tls_checks(edge, domain, []),
         *_missing_secrets(edge, args.get("secrets", {})),
     ]
     if problems:

@@ -47,7 +47,9 @@ class EdgeTls:
         known = pulumi.Output.all(**{key: secrets[key] for key in sorted(tls.secret_keys)})
         once = known.apply(lambda secrets: tls_files(tls, secrets))
         names = tls_files(tls, dict.fromkeys(tls.secret_keys, ""))
-        self.environment = pulumi.Output.unsecret(known.apply(lambda secrets: tls_environment(tls, CURRENT, secrets)))
+        unguessable = generated_token(f"{plan.name}-read-once", parent) if names else pulumi.Output.from_input("")
+        told = pulumi.Output.all(known, unguessable).apply(lambda both: tls_environment(tls, CURRENT, *both))
+        self.environment = pulumi.Output.unsecret(told)
         self.ca = pulumi.Output.from_input("")
         if tls.self_signed:
             # Kept in the state: another seed would be another authority, which nobody trusts yet.

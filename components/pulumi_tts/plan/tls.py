@@ -30,7 +30,6 @@ STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 MANY = 20
 """So many names below one domain, and a certificate of the stack's own authority has a wildcard in their place."""
 
-_MOZILLAS_HSTS = 730 * 86_400  # seconds: two years (ssl-config.mozilla.org, guideline 6.0)
 _HOUR = 3600
 _INSTANCE = re.compile(r"(.+)\.([0-9]+)")
 
@@ -109,14 +108,13 @@ def plan_tls(edge: Edge, name: str, domain: str) -> TlsPlan | None:
     tls = edge.https
     if tls is None or edge.https_port is None:
         return None
-    hsts = tls.hsts if tls.hsts is not None else (0 if tls.self_signed else _MOZILLAS_HSTS)
     return TlsPlan(
         port=edge.https_port,
         domain=domain,
         names=tuple(filled(template, domain) for template in tls.names),
         guests=edge.discovery.enabled,
         profile=tls.profile,
-        hsts=hsts,
+        hsts=tls.keeps_to_https,
         acme=_acme(tls.letsencrypt, name) if tls.letsencrypt else None,
         given=tuple(GivenPlan(given.certificate, given.key.secret) for given in tls.certificates or ()),
     )

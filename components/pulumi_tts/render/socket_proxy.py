@@ -8,10 +8,10 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from pulumi_tts.plan.admission import admission
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER, PORT, SOCKET, Client, SocketProxyPlan
+from pulumi_tts.render.envoy_parts import Tree
 
 ROUTES = "routes.json"
 """The file of what is allowed; Envoy takes a new one up, also on connections that are open, and restarts nothing."""
@@ -38,8 +38,6 @@ _BUFFER = "envoy.filters.http.buffer"
 _BUFFER_TYPE = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3"
 _LARGEST_BODY = {"@type": f"{_BUFFER_TYPE}.BufferPerRoute", "buffer": {"max_request_bytes": 1}}
 _TOKEN_HEADER = "authorization"  # noqa: S105  a header's name
-
-Tree = dict[str, Any]
 
 
 def bootstrap(plan: SocketProxyPlan, directory: str) -> str:

@@ -5,11 +5,9 @@ reverse, and a route asks for what it needs. (docs/decisions/015-the-front-door.
 """
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from pulumi_tts.plan.front import HEADER_BYTES, STREAMS, Encoded, FrontPlan
-
-Tree = dict[str, Any]
+from pulumi_tts.render.yaml_file import Tree
 
 # With an underscore, which no name of a route's can have.
 EVERYBODY = "front_everybody"

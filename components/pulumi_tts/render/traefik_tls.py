@@ -1,12 +1,11 @@
 """Traefik's TLS: what it is started with for HTTPS and ACME, and the file of certificates and options."""
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
-import yaml
-
-from pulumi_tts.plan.tls import AcmePlan, Challenge, DnsPlan, TlsPlan, TlsProfile
+from pulumi_tts.plan.tls import LETS_ENCRYPT, AcmePlan, Challenge, DnsPlan, TlsPlan, TlsProfile
+from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 HTTPS, HTTP = "websecure", "web"
 """The entry points' names."""
@@ -34,8 +33,6 @@ _CIPHERS = [
 ]
 _CURVES = ["X25519MLKEM768", "X25519", "CurveP256", "CurveP384"]
 
-Tree = dict[str, Any]
-
 
 def entry_point(*, https: bool) -> str:
     """Where clients come in: a plain port beside HTTPS does nothing but send them there."""
@@ -57,7 +54,7 @@ def tls_arguments(tls: TlsPlan, entry_points: Iterable[str], directory: str, acm
 def _acme_arguments(acme: AcmePlan, directory: str, folder: str) -> Iterator[str]:
     resolver = f"--certificatesResolvers.{_RESOLVER}.acme"
     yield f"{resolver}.email={acme.email}"
-    yield f"{resolver}.storage={folder}/acme.json"
+    yield f"{resolver}.storage={folder}/{acme_file(acme.server)}"
     yield f"{resolver}.caServer={acme.server}"
     if acme.ca:
         yield f"{resolver}.caCertificates={directory}/{_CA}"
@@ -77,6 +74,12 @@ def _acme_arguments(acme: AcmePlan, directory: str, folder: str) -> Iterator[str
             yield f"{resolver}.tlsChallenge=true"
 
 
+def acme_file(server: str) -> str:
+    """The file on the volume of what one ACME server gave: Traefik would keep another's certificates until they end,
+    and those of a server for trials are trusted by nobody."""
+    return "acme.json" if server == LETS_ENCRYPT else f"acme-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
+
+
 def tls_files(tls: TlsPlan, secrets: Mapping[str, str]) -> dict[str, str]:
     """The files that Traefik reads once, when it starts: who signs the ACME server, and the DNS provider's secrets.
 
@@ -88,14 +91,14 @@ def tls_files(tls: TlsPlan, secrets: Mapping[str, str]) -> dict[str, str]:
     return ca | {name: secrets[key] for name, key in _dns_secrets(tls.acme)}
 
 
-def tls_environment(tls: TlsPlan, directory: str, secrets: Mapping[str, str]) -> list[str]:
+def tls_environment(tls: TlsPlan, directory: str, secrets: Mapping[str, str], seed: str) -> list[str]:
     """Traefik's environment, as `NAME=value`: what the DNS provider wants, and of secrets where their files are.
 
-    With it goes a fingerprint of what is read once, so that another content makes another edge; it is too short to say
-    anything of that.
+    With it goes a fingerprint of what is read once, so that another content makes another edge. ``seed`` is a secret of
+    the stack's, without which nobody can try whether a guess has the same one.
     """
     files = tls_files(tls, secrets)
-    told = [f"{_READ_ONCE}={_fingerprint(files)}"] if files else []
+    told = [f"{_READ_ONCE}={_fingerprint(files, seed)}"] if files else []
     if tls.acme and isinstance(tls.acme.challenge, DnsPlan):
         told += [f"{name}_FILE={directory}/{name}" for name, _ in tls.acme.challenge.secrets]
         told += [f"{name}={value}" for name, value in tls.acme.challenge.settings]
@@ -124,7 +127,7 @@ def tls_file(tls: TlsPlan, pairs: Iterable[tuple[str, str]], orders: Sequence[tu
     # Keys are in this file and not beside it: a certificate and its key arrive together, or not yet.
     if certificates := [{"certFile": certificate, "keyFile": key} for certificate, key in pairs]:
         section["certificates"] = certificates
-    return yaml.safe_dump({"tls": section, "http": http}, sort_keys=False, width=1000)
+    return yaml_text({"tls": section, "http": http})
 
 
 def _options(profile: TlsProfile) -> Tree:
@@ -144,6 +147,6 @@ def _dns_secrets(acme: AcmePlan) -> tuple[tuple[str, str], ...]:
     return acme.challenge.secrets if isinstance(acme.challenge, DnsPlan) else ()
 
 
-def _fingerprint(files: Mapping[str, str]) -> str:
+def _fingerprint(files: Mapping[str, str], seed: str) -> str:
     told = "\0".join(f"{name}\0{content}" for name, content in sorted(files.items()))
-    return hashlib.sha256(told.encode()).hexdigest()[:8]
+    return hmac.digest(seed.encode(), told.encode(), "sha256").hex()[:8]
