@@ -134,6 +134,38 @@ def test_a_request_that_ended_makes_room(edge: Edging) -> None:
     assert asyncio.run(run()) == [200] * 5
 
 
+def test_an_engines_own_refusal_has_the_edges_words_where_there_are_limits(edge: Edging) -> None:
+    def said(host: str) -> tuple[int, str | None]:
+        headers = {"X-API-Key": key_of("modest")}
+        with edge.client(f"{host}.localhost", headers=headers) as one:
+            answer = one.get("/work?status=429")
+            return answer.status_code, answer.headers.get("Retry-After")
+
+    assert said("busy") == (429, "1")
+    assert said("free") == (429, None)
+
+
+def test_behind_a_proxy_each_client_has_its_own_limit(tmp_path: Path) -> None:
+    rate = {"average": 1, "period": "1m", "burst": 2}
+    plan = planned({"name": "open", "limits": {"rate": rate}}, trusted_proxies=["127.0.0.1"])
+    with edging(tmp_path, plan, guarded=True) as edge, edge.client("open.localhost") as proxy:
+
+        def status(*forwarded: str) -> int:
+            return proxy.get("/work", headers=[("X-Forwarded-For", line) for line in forwarded]).status_code
+
+        assert [status(f"198.51.100.{number}") for number in range(1, 6)] == [200] * 5
+        assert [status("203.0.113.1") for _ in range(3)] == [200, 200, 429]
+        # What a client itself has said stands before what the proxy says of it.
+        spoofed = [
+            status("192.0.2.1, 203.0.113.2"),
+            status("192.0.2.2, 203.0.113.2"),
+            status("192.0.2.3", "203.0.113.2"),
+        ]
+        assert spoofed == [200, 200, 429]
+        assert status("198.51.100.1, 127.0.0.1") == 200, "by way of two proxies"
+        assert [status() for _ in range(3)][-1] == 429, "all that come past the proxies are one"
+
+
 def test_a_session_is_limited_and_a_websocket_still_opens(tmp_path: Path) -> None:
     plan = planned({"name": "page", "limits": {"concurrent": 1, "rate": {"average": 100}}})
     with edging(tmp_path, plan, guarded=True) as edge:

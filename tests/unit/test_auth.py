@@ -287,6 +287,16 @@ def test_a_limit_counts_by_who_came_in_or_by_address() -> None:
     assert middlewares["studio.path-busy"]["inFlightReq"] == {"amount": 3, "sourceCriterion": by_address}
 
 
+def test_behind_proxies_a_limit_counts_by_the_address_that_they_name() -> None:
+    limits = {"rate": {"average": 5}, "concurrent": 3}
+    edge = {"trusted_proxies": ["10.0.0.0/8", "192.0.2.1"], "auth": {"users": [{"name": "a"}]}, "limits": limits}
+    middlewares = logins(stack(voice(auth="basic"), studio(), edge=edge), a="$2b$10$hash")["middlewares"]
+    by_address = {"ipStrategy": {"excludedIPs": ["10.0.0.0/8", "192.0.2.1/32"]}}
+    assert middlewares["studio.path-rate"]["rateLimit"]["sourceCriterion"] == by_address
+    assert middlewares["studio.path-busy"]["inFlightReq"]["sourceCriterion"] == by_address
+    assert middlewares["voice.pool-busy"]["inFlightReq"]["sourceCriterion"] == {"requestHeaderName": USER_HEADER}
+
+
 def test_an_engine_is_not_told_who_it_was() -> None:
     auth = {"users": [{"name": "a"}], "default": "basic"}
     made = plan(stack(voice(), studio(guard="none"), edge={"auth": auth}))

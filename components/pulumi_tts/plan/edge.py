@@ -137,7 +137,7 @@ def plan_edge(
         compress=edge.compress,
         drain=edge.drain,
         memory=edge.memory,
-        auth=plan_edge_auth(edge.auth, edge.limits, checks),
+        auth=plan_edge_auth(edge.auth, edge.limits, checks, edge.trusted_proxies),
         tls=plan_tls(edge, name, domain),
     )
 

@@ -4,7 +4,7 @@ They are, in this order: the client's own identity is taken away; the login, whi
 was shown to come in is taken away; the limits, which count by who came in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pulumi_tts.plan.auth import (
@@ -47,7 +47,7 @@ def first_middlewares(route: Route, auth: EdgeAuthPlan) -> list[str]:
         chain += [_keys(route.pool), _SHOWN]
     elif login is Login.jwt:
         chain += [_JWT, _SHOWN]
-    return chain + list(_limits(settled_route))
+    return chain + list(_limits(settled_route, auth.trusted_proxies))
 
 
 def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str, str]) -> str:
@@ -65,7 +65,7 @@ def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str,
     if {Login.jwt, Login.api_keys} & logins:
         middlewares[_SHOWN] = {"headers": {"customRequestHeaders": _taken_away(*_SHOWN_IN)}}
     for route in sorted(settled_routes, key=lambda route: route.name):
-        middlewares |= _limits(route)
+        middlewares |= _limits(route, auth.trusted_proxies)
     sections: Tree = {"middlewares": middlewares}
     if any(route.limits != LimitsPlan() for route in settled_routes):
         sections["services"] = {_LIMITED: {"loadBalancer": {"servers": [{"url": auth.checked_at}]}}}
@@ -98,14 +98,20 @@ def _asked(auth: EdgeAuthPlan, path: str) -> Tree:
     }
 
 
-def _limits(route: Route) -> Tree:
+def by_address(trusted_proxies: Collection[str]) -> Tree:
+    """By what one client is told from another where nobody has said who they are."""
+    if trusted_proxies:
+        # The last address of X-Forwarded-For that is not a proxy's: what stands before it, the client itself has said.
+        return {"ipStrategy": {"excludedIPs": list(trusted_proxies)}}
+    return {"ipStrategy": {"depth": 0, "ipv6Subnet": _IPV6_SUBNET}}
+
+
+def _limits(route: Route, trusted_proxies: Collection[str]) -> Tree:
     """Those of a route with its own login and limits, in their order."""
     limits = route.limits
     if limits is None or limits == LimitsPlan():
         return {}
-    by: Tree = {"ipStrategy": {"depth": 0, "ipv6Subnet": _IPV6_SUBNET}}
-    if route.login is not Login.open:
-        by = {"requestHeaderName": USER_HEADER}
+    by = by_address(trusted_proxies) if route.login is Login.open else {"requestHeaderName": USER_HEADER}
     # Traefik says when to come again only of a rate, and rounds that to 0 s where it is less than one.
     says_when = {f"{route.name}-limited": _limited()}
     own: Tree = {}
