@@ -18,7 +18,7 @@ from pulumi_tts.docker.files import CURRENT
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.auth import OTHER_SPELLINGS, USER_HEADER
 from pulumi_tts.render import envoy, traefik
-from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_auth import by_address, guesses, login_file
 from tests.edge.tokens import Signer
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
@@ -255,7 +255,7 @@ def test_every_route_has_its_own_login_or_the_pools_or_the_stacks() -> None:
         "voice.pool-limited",
         "voice.pool-busy",
     ]
-    assert made["voice.1"][1:4] == ["edge_no-user", "edge_basic", "voice.1-limited"]
+    assert made["voice.1"][1:4] == ["edge_no-user", "edge_guesses", "edge_basic"]
     assert made["studio.path"][1:4] == ["edge_no-user", "edge_jwt", "edge_shown"]
     assert made["b.path"][1:3] == ["edge_no-user", "b.path-limited"]
 
@@ -276,6 +276,7 @@ def test_a_limit_counts_by_who_came_in_or_by_address() -> None:
         "middlewares"
     ]
     assert middlewares["edge_basic"]["basicAuth"]["users"] == ["a:$2b$10$hash"]
+    assert middlewares["edge_guesses"]["rateLimit"]["average"] == 8, "at most half a core for one address"
     by_name, by_address = {"requestHeaderName": USER_HEADER}, {"ipStrategy": {"depth": 0, "ipv6Subnet": 64}}
     assert middlewares["voice.pool-rate"]["rateLimit"] == {
         "average": 5,
@@ -309,6 +310,15 @@ def test_an_engine_is_not_told_who_it_was() -> None:
 
 
 # ---- resources
+
+
+@pytest.mark.parametrize(("rounds", "average"), [(4, 50), (10, 8), (14, 1)])
+def test_passwords_are_tried_as_often_as_checking_them_bears(rounds: int, average: int) -> None:
+    hashes = ["$2b$04$hash", f"$2b${rounds:02}$hash"]
+    assert guesses(hashes, []) == {
+        "rateLimit": {"average": average, "burst": 200, "sourceCriterion": by_address([])},
+    }
+    assert guesses(hashes, ["10.0.0.0/8"])["rateLimit"]["sourceCriterion"] == by_address(["10.0.0.0/8"])
 
 
 def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
@@ -351,6 +361,7 @@ def test_passwords_and_keys_are_secrets_and_only_their_hashes_reach_a_container(
     uploads = containers["tts-test-edge-files-courier"]["uploads"]
     assert "anna:$2b$10$" in str(uploads)
     (bobs,) = re.findall(r"bob:(\$2b\$04\$[./A-Za-z0-9]+)", str(uploads))
+    assert re.search(r"admin:\$2b\$04\$", str(uploads)), "and so is the dashboard's"
     assert bcrypt.checkpw(b"generated", bobs.encode()), "quick to check: nobody guesses what is generated"
     # Marked, so that even the hashes are in no state and no diff in the clear.
     assert all(isinstance(containers[f"tts-test-{who}-files-courier"]["uploads"], dict) for who in ("edge", "guard"))

@@ -30,6 +30,8 @@ class DashboardPlan:
     """Where the edge reaches a keeper's page, which is behind the same login; absent without one."""
     https: bool = False
     """Whether its port is an HTTPS one."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose word is taken for the address of who tries passwords, in CIDR notation."""
 
     @property
     def url(self) -> str:
@@ -154,6 +156,7 @@ def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | N
         password_key=dashboard.password.secret if dashboard.password else None,
         keeper=keeper,
         https=edge.https is not None,
+        trusted_proxies=tuple(edge.trusted_proxies),
     )
 
 

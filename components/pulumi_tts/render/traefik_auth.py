@@ -24,10 +24,18 @@ from pulumi_tts.render.yaml_file import Tree, yaml_text
 NO_USER = "edge_no-user"
 """Takes away what a client says of who it is; every route to anywhere begins with it."""
 
+_GUESSES = "edge_guesses"
 _BASIC = "edge_basic"
 _JWT = "edge_jwt"
 _SHOWN = "edge_shown"
 _LIMITED = "edge_limited"
+_CHECKING_MILLISECONDS = 500
+"""Of a core in each second, for the passwords that one address shows to one route: what is left, is for speech."""
+_MOST_GUESSES = 50
+"""A second. Nobody guesses 12 characters at that pace, and no person opens pages at it."""
+_GUESSES_AT_ONCE = 200
+"""A page of Gradio's or Traefik's dashboard is some 100 files, which a browser asks for with the login each; and twice,
+who reloads it. Against a given password that is 12 s of a core once, and then never more than half of one."""
 _LONGEST_ANSWER = 16 * 1024  # of the guard: a refusal has some 200 bytes
 # One customer has all of them.
 _IPV6_SUBNET = 64
@@ -42,7 +50,7 @@ def first_middlewares(route: Route, auth: EdgeAuthPlan) -> list[str]:
     login = settled_route.login
     chain = [NO_USER]
     if login is Login.basic:
-        chain.append(_BASIC)
+        chain += [_GUESSES, _BASIC]
     elif login is Login.api_keys:
         chain += [_keys(route.pool), _SHOWN]
     elif login is Login.jwt:
@@ -57,6 +65,7 @@ def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str,
     middlewares: Tree = {NO_USER: {"headers": {"customRequestHeaders": _taken_away(USER_HEADER, *OTHER_SPELLINGS)}}}
     # Without users it would take its routes away; config knows that there are some.
     if Login.basic in logins:
+        middlewares[_GUESSES] = guesses(hashes.values(), auth.trusted_proxies)
         middlewares[_BASIC] = _basic(hashes)
     if Login.jwt in logins:
         middlewares[_JWT] = _asked(auth, JWT_PATH)
@@ -96,6 +105,23 @@ def _asked(auth: EdgeAuthPlan, path: str) -> Tree:
             "maxResponseBodySize": _LONGEST_ANSWER,
         }
     }
+
+
+def guesses(hashes: Iterable[str], trusted_proxies: Collection[str]) -> Tree:
+    """Limits how many passwords one address may try, by what it costs to check them against these bcrypt hashes.
+
+    Traefik cannot tell a guess from a page that shows its login with each file, so both count.
+    """
+    costliest = max(_check_milliseconds(hashed) for hashed in hashes)
+    average = max(1, min(_MOST_GUESSES, int(_CHECKING_MILLISECONDS / costliest)))
+    return {
+        "rateLimit": {"average": average, "burst": _GUESSES_AT_ONCE, "sourceCriterion": by_address(trusted_proxies)}
+    }
+
+
+def _check_milliseconds(hashed: str) -> float:
+    # $2b$10$…: 60 ms, and each further round doubles it.
+    return 60.0 * 2.0 ** (int(hashed.split("$")[2]) - 10)
 
 
 def by_address(trusted_proxies: Collection[str]) -> Tree:
