@@ -128,6 +128,34 @@ def test_bad_input_is_refused_where_it_stands_with_what_would_be_right(raw: obje
     assert "hunter2" not in str(problem), "an error message ends up in terminals and CI logs"
 
 
+@pytest.mark.parametrize(
+    ("first", "canary", "default", "well"),
+    [
+        ("open", "api_keys", "open", False),
+        (None, "api_keys", "open", False),
+        ("open", None, "api_keys", False),
+        ({"instance": "api_keys", "pool": "open"}, "api_keys", "open", False),
+        ("api_keys", "api_keys", "open", True),
+        (None, "open", "api_keys", True),
+        ({"instance": "open"}, None, "api_keys", True),
+        ("open", {"pool": "api_keys", "instance": "open"}, "open", True),
+    ],
+)
+def test_a_canary_is_no_way_around_its_login(first: Any, canary: Any, default: str, well: bool) -> None:
+    routes = {"pool": "next.{domain}", "instance": "next{n}.{domain}"}
+    pools = [
+        voice(guard={"canary": {"pool": "next", "percent": 1}}, **({"auth": first} if first else {})),
+        voice(name="next", routes=routes, **({"auth": canary} if canary else {})),
+    ]
+    raw = stack(*pools, edge={"auth": {"default": default, "api_keys": [{"name": "a"}]}})
+    if well:
+        load_stack(raw)
+        return
+    (problem,) = problems_of(raw)
+    assert problem.path == "pools[0].guard.canary.pool"
+    assert "asks for a login, and this pool would send it requests of people who have shown none" in str(problem)
+
+
 PUBLIC: dict[str, Any] = {"bind": "0.0.0.0", "tls": {"self_signed": {}}}
 
 
@@ -381,6 +409,9 @@ def test_a_weak_secret_of_somebody_elses_program_fails_it(world: World, weak: di
 def test_the_guard_has_a_way_out_only_where_it_fetches_keys(world: World, jwks: dict[str, Any], out: bool) -> None:
     speech(stack(voice(), edge={"auth": {"jwt": JWT | {"jwks": jwks}}}))
     assert ("tts-test-hosts" in world.inputs("docker:index/network:Network")) is out
+    containers = world.inputs(CONTAINER)
+    joined = {who: "-hosts" in str(containers[f"tts-test-{who}"]["networksAdvanced"]) for who in ("guard", "keeper")}
+    assert joined == {"guard": out, "keeper": False}, "the keeper fetches nothing"
 
 
 def test_an_edge_and_a_guard_of_somebody_else_check_keys_too(world: World) -> None:

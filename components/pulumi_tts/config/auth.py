@@ -123,7 +123,8 @@ class Jwks(Strict):
     """The public keys that tokens are signed with."""
 
     url: Annotated[str, AfterValidator(_jwks_url)] | None = None
-    """Where the identity provider publishes them (its `jwks_uri`). The guard gets a network with a way out for it."""
+    """Where the identity provider publishes them (its `jwks_uri`). The guard gets a network with a way out for it:
+    the first `url` replaces the guard, and so does taking it away."""
     cache: Seconds = 600
     """How long they are kept before they are fetched again. Default: 10m."""
     keys: Annotated[list[Annotated[dict[str, Any], AfterValidator(_public_key)]], Field(min_length=1)] | None = None
