@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pulumi_tts.render import traefik_auth
 from tests.edge.edging import Edging, edging, planned
 from tests.guard.guarding import NO_TLS, key_of
 
@@ -132,6 +133,75 @@ def test_a_request_that_ended_makes_room(edge: Edging) -> None:
             return [(await modest.get("/work")).status_code for _ in range(5)]
 
     assert asyncio.run(run()) == [200] * 5
+
+
+def test_an_engines_own_refusal_has_the_edges_words_where_there_are_limits(edge: Edging) -> None:
+    def said(host: str) -> tuple[int, str | None]:
+        headers = {"X-API-Key": key_of("modest")}
+        with edge.client(f"{host}.localhost", headers=headers) as one:
+            answer = one.get("/work?status=429")
+            return answer.status_code, answer.headers.get("Retry-After")
+
+    assert said("busy") == (429, "1")
+    assert said("free") == (429, None)
+
+
+def test_behind_a_proxy_each_client_has_its_own_limit(tmp_path: Path) -> None:
+    rate = {"average": 1, "period": "1m", "burst": 2}
+    plan = planned({"name": "open", "limits": {"rate": rate}}, trusted_proxies=["127.0.0.1"])
+    with edging(tmp_path, plan, guarded=True) as edge, edge.client("open.localhost") as proxy:
+
+        def status(*forwarded: str) -> int:
+            return proxy.get("/work", headers=[("X-Forwarded-For", line) for line in forwarded]).status_code
+
+        assert [status(f"198.51.100.{number}") for number in range(1, 6)] == [200] * 5
+        assert [status("203.0.113.1") for _ in range(3)] == [200, 200, 429]
+        # What a client itself has said stands before what the proxy says of it.
+        spoofed = [
+            status("192.0.2.1, 203.0.113.2"),
+            status("192.0.2.2, 203.0.113.2"),
+            status("192.0.2.3", "203.0.113.2"),
+        ]
+        assert spoofed == [200, 200, 429]
+        assert status("198.51.100.1, 127.0.0.1") == 200, "by way of two proxies"
+        assert [status() for _ in range(3)][-1] == 429, "all that come past the proxies are one"
+
+
+@pytest.mark.parametrize("host", ["dashboard", "people"])
+def test_wrong_passwords_are_counted_and_hold_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    # As a password that is slow to check would have it, so that what a slow client gets meanwhile is little.
+    monkeypatch.setattr(traefik_auth, "_CHECKING_MILLISECONDS", 4)
+    monkeypatch.setattr(traefik_auth, "_GUESSES_AT_ONCE", 20)
+    pools = [{"name": "people", "auth": "basic"}, {"name": "free"}]
+    plan = planned(*pools, auth={"users": [{"name": "admin"}]}, trusted_proxies=["127.0.0.1"])
+
+    async def run(edge: Edging) -> tuple[list[httpx.Response], list[float], float]:
+        base, unlimited = f"http://127.0.0.1:{edge.port}", httpx.Limits(max_connections=50)
+        async with (
+            httpx.AsyncClient(base_url=base, timeout=30, limits=unlimited, verify=NO_TLS) as guesser,
+            httpx.AsyncClient(base_url=base, timeout=30, verify=NO_TLS, headers={"Host": "free.localhost"}) as other,
+        ):
+            headers = {"Host": f"{host}.localhost", "X-Forwarded-For": "198.51.100.1"}
+            tried = [guesser.get("/api/overview", headers=headers, auth=("admin", f"{n}")) for n in range(60)]
+            began = time.monotonic()
+            under_way = asyncio.gather(*tried)
+            waited = []
+            for _ in range(10):
+                asked = time.monotonic()
+                assert (await other.get("/work", headers={"X-Forwarded-For": "198.51.100.2"})).status_code == 200
+                waited.append(time.monotonic() - asked)
+            return await under_way, waited, time.monotonic() - began
+
+    with edging(tmp_path, plan, guarded=True) as edge:
+        answers, waited, took = asyncio.run(run(edge))
+        assert set(statuses(answers)) == {401, 429}
+        assert statuses(answers)[401] <= 20 + 2 * took + 1
+        assert sorted(waited)[5] < took / 3, "who shows no password is answered meanwhile"
+        with edge.client(f"{host}.localhost", auth=("admin", "secret")) as one:
+            asked = [one.get("/api/overview", headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in (1, 3)]
+        assert [answer.status_code for answer in asked][1] == 200, "from elsewhere"
 
 
 def test_a_session_is_limited_and_a_websocket_still_opens(tmp_path: Path) -> None:

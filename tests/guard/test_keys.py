@@ -5,10 +5,12 @@ import random
 from pathlib import Path
 
 import httpx
+import pytest
 
 from pulumi_tts.plan.auth import USER_HEADER, ApiKeyPlan, GuardAuthPlan
+from pulumi_tts.render import envoy_auth
 from pulumi_tts.render.envoy_auth import auth_file
-from tests.guard.guarding import NO_TLS, guarding_plan, planned_auth
+from tests.guard.guarding import NO_TLS, guarding_plan, key_of, planned_auth
 from tests.waiting import wait_for
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
@@ -36,3 +38,15 @@ def test_each_of_many_keys_is_known_by_its_hash_and_no_other_is(tmp_path: Path) 
             assert [who(key[:-1] + chosen.choice("!,\"{'")) for key in keys.values()] == [None] * len(keys)
             assert [who(digest) for digest in hashes.values()] == [None] * len(keys)
             assert who("".join(chosen.choices(LETTERS, k=257))) is None
+
+
+@pytest.mark.parametrize("broken", ["local nothing = nil\n nothing.name = 1", "error('full')"])
+def test_a_check_that_fails_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    # Envoy itself goes on with a request where its script has failed.
+    monkeypatch.setattr(envoy_auth, "KEY_CHECK", f"function envoy_on_request(handle)\n {broken}\nend\n")
+    with guarding_plan(tmp_path, planned_auth(api_keys=[{"name": "any"}])) as guard:
+        for headers in ({}, {"X-API-Key": key_of("any")}, {USER_HEADER: "any"}):
+            answer = httpx.get(
+                f"http://127.0.0.1:{guard.layout.auth_port}/api_keys/voice", headers=headers, verify=NO_TLS
+            )
+            assert (answer.status_code, USER_HEADER in answer.headers) == (403, False), headers

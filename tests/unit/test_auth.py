@@ -16,9 +16,10 @@ from pulumi_tts.config.auth_checks import secret_problems
 from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 from pulumi_tts.docker.files import CURRENT
 from pulumi_tts.plan import StackPlan, plan_stack
-from pulumi_tts.plan.auth import OTHER_SPELLINGS, USER_HEADER
+from pulumi_tts.plan.auth import OTHER_SPELLINGS, USER_HEADER, LimitsPlan
+from pulumi_tts.plan.edge import settled
 from pulumi_tts.render import envoy, traefik
-from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_auth import by_address, guesses, login_file
 from tests.edge.tokens import Signer
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
@@ -133,6 +134,34 @@ def test_bad_input_is_refused_where_it_stands_with_what_would_be_right(raw: obje
     assert problem.path == path
     assert said in str(problem)
     assert "hunter2" not in str(problem), "an error message ends up in terminals and CI logs"
+
+
+@pytest.mark.parametrize(
+    ("first", "canary", "default", "well"),
+    [
+        ("open", "api_keys", "open", False),
+        (None, "api_keys", "open", False),
+        ("open", None, "api_keys", False),
+        ({"instance": "api_keys", "pool": "open"}, "api_keys", "open", False),
+        ("api_keys", "api_keys", "open", True),
+        (None, "open", "api_keys", True),
+        ({"instance": "open"}, None, "api_keys", True),
+        ("open", {"pool": "api_keys", "instance": "open"}, "open", True),
+    ],
+)
+def test_a_canary_is_no_way_around_its_login(first: Any, canary: Any, default: str, well: bool) -> None:
+    routes = {"pool": "next.{domain}", "instance": "next{n}.{domain}"}
+    pools = [
+        voice(guard={"canary": {"pool": "next", "percent": 1}}, **({"auth": first} if first else {})),
+        voice(name="next", routes=routes, **({"auth": canary} if canary else {})),
+    ]
+    raw = stack(*pools, edge={"auth": {"default": default, "api_keys": [{"name": "a"}]}})
+    if well:
+        load_stack(raw)
+        return
+    (problem,) = problems_of(raw)
+    assert problem.path == "pools[0].guard.canary.pool"
+    assert "asks for a login, and this pool would send it requests of people who have shown none" in str(problem)
 
 
 PUBLIC: dict[str, Any] = {"bind": "0.0.0.0", "tls": {"self_signed": {}}}
@@ -262,7 +291,7 @@ def test_every_route_has_its_own_login_or_the_pools_or_the_stacks() -> None:
         "voice.pool-limited",
         "voice.pool-busy",
     ]
-    assert made["voice.1"][1:4] == ["edge_no-user", "edge_basic", "voice.1-limited"]
+    assert made["voice.1"][1:4] == ["edge_no-user", "edge_guesses", "edge_basic"]
     assert made["studio.path"][1:4] == ["edge_no-user", "edge_jwt", "edge_shown"]
     assert made["b.path"][1:3] == ["edge_no-user", "b.path-limited"]
 
@@ -279,10 +308,11 @@ def test_a_clients_own_name_is_taken_away_in_any_spelling() -> None:
 def test_a_limit_counts_by_who_came_in_or_by_address() -> None:
     auth = {"users": [{"name": "a"}]}
     limits = {"rate": {"average": 5, "period": "1m"}, "concurrent": 3}
-    middlewares = logins(stack(voice(auth="basic"), studio(), edge={"auth": auth, "limits": limits}), a="$2b$10$hash")[
-        "middlewares"
-    ]
+    middlewares = logins(
+        stack(voice(auth="basic"), studio(limits=limits), edge={"auth": auth, "limits": limits}), a="$2b$10$hash"
+    )["middlewares"]
     assert middlewares["edge_basic"]["basicAuth"]["users"] == ["a:$2b$10$hash"]
+    assert middlewares["edge_guesses"]["rateLimit"]["average"] == 8, "at most half a core for one address"
     by_name, by_address = {"requestHeaderName": USER_HEADER}, {"ipStrategy": {"depth": 0, "ipv6Subnet": 64}}
     assert middlewares["voice.pool-rate"]["rateLimit"] == {
         "average": 5,
@@ -292,6 +322,16 @@ def test_a_limit_counts_by_who_came_in_or_by_address() -> None:
     }
     assert middlewares["voice.1-busy"]["inFlightReq"] == {"amount": 3, "sourceCriterion": by_name}
     assert middlewares["studio.path-busy"]["inFlightReq"] == {"amount": 3, "sourceCriterion": by_address}
+
+
+def test_behind_proxies_a_limit_counts_by_the_address_that_they_name() -> None:
+    limits = {"rate": {"average": 5}, "concurrent": 3}
+    edge = {"trusted_proxies": ["10.0.0.0/8", "192.0.2.1"], "auth": {"users": [{"name": "a"}]}, "limits": limits}
+    middlewares = logins(stack(voice(auth="basic"), studio(limits=limits), edge=edge), a="$2b$10$hash")["middlewares"]
+    by_address = {"ipStrategy": {"excludedIPs": ["10.0.0.0/8", "192.0.2.1/32"]}}
+    assert middlewares["studio.path-rate"]["rateLimit"]["sourceCriterion"] == by_address
+    assert middlewares["studio.path-busy"]["inFlightReq"]["sourceCriterion"] == by_address
+    assert middlewares["voice.pool-busy"]["inFlightReq"]["sourceCriterion"] == {"requestHeaderName": USER_HEADER}
 
 
 def test_an_engine_is_not_told_who_it_was() -> None:
@@ -306,6 +346,15 @@ def test_an_engine_is_not_told_who_it_was() -> None:
 
 
 # ---- resources
+
+
+@pytest.mark.parametrize(("rounds", "average"), [(4, 50), (10, 8), (14, 1)])
+def test_passwords_are_tried_as_often_as_checking_them_bears(rounds: int, average: int) -> None:
+    hashes = ["$2b$04$hash", f"$2b${rounds:02}$hash"]
+    assert guesses(hashes, []) == {
+        "rateLimit": {"average": average, "burst": 200, "sourceCriterion": by_address([])},
+    }
+    assert guesses(hashes, ["10.0.0.0/8"])["rateLimit"]["sourceCriterion"] == by_address(["10.0.0.0/8"])
 
 
 def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
@@ -348,6 +397,7 @@ def test_passwords_and_keys_are_secrets_and_only_their_hashes_reach_a_container(
     uploads = containers["tts-test-edge-files-courier"]["uploads"]
     assert "anna:$2b$10$" in str(uploads)
     (bobs,) = re.findall(r"bob:(\$2b\$04\$[./A-Za-z0-9]+)", str(uploads))
+    assert re.search(r"admin:\$2b\$04\$", str(uploads)), "and so is the dashboard's"
     assert bcrypt.checkpw(b"generated", bobs.encode()), "quick to check: nobody guesses what is generated"
     # Marked, so that even the hashes are in no state and no diff in the clear.
     assert all(isinstance(containers[f"tts-test-{who}-files-courier"]["uploads"], dict) for who in ("edge", "guard"))
@@ -367,6 +417,9 @@ def test_a_weak_secret_of_somebody_elses_program_fails_it(world: World, weak: di
 def test_the_guard_has_a_way_out_only_where_it_fetches_keys(world: World, jwks: dict[str, Any], out: bool) -> None:
     speech(stack(voice(), edge={"auth": {"jwt": JWT | {"jwks": jwks}}}))
     assert ("tts-test-hosts" in world.inputs("docker:index/network:Network")) is out
+    containers = world.inputs(CONTAINER)
+    joined = {who: "-hosts" in str(containers[f"tts-test-{who}"]["networksAdvanced"]) for who in ("guard", "keeper")}
+    assert joined == {"guard": out, "keeper": False}, "the keeper fetches nothing"
 
 
 def test_an_edge_and_a_guard_of_somebody_else_check_keys_too(world: World) -> None:
@@ -417,3 +470,14 @@ def test_a_route_that_nobody_checks_is_refused(world: World, route: dict[str, An
     mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"], **route}
     with pytest.raises(ConfigError, match=said):
         run(lambda: TraefikEdge("edge", {"network": "net", "images": "local", "routes": [mine]}).url)
+
+
+def test_a_page_is_not_held_to_what_an_api_is() -> None:
+    limits = {"rate": {"average": 10}}
+    edges = plan(stack(edge={"limits": limits}))
+    by_name = {route.name: settled(route, edges.edge.auth) for route in edges.routes}
+    assert by_name["voice.pool"].limits != LimitsPlan()
+    assert by_name["studio.path"].limits == LimitsPlan(), "one page is some seventy requests"
+    own = plan(stack(voice(), studio(limits=limits)))
+    (page,) = [settled(route, own.edge.auth) for route in own.routes if route.name == "studio.path"]
+    assert page.limits != LimitsPlan()

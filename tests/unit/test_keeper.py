@@ -148,7 +148,14 @@ def dashboard(planned: StackPlan) -> dict[str, Any]:
 def test_the_keepers_page_is_behind_the_dashboards_login_and_on_its_host() -> None:
     http = dashboard(plan())
     router = http["routers"]["keeper"]
-    assert router["middlewares"] == [PATHS, NO_USER, "dashboard-login", "keeper-slash", "keeper-strip"]
+    assert router["middlewares"] == [
+        PATHS,
+        NO_USER,
+        "dashboard-guesses",
+        "dashboard-login",
+        "keeper-slash",
+        "keeper-strip",
+    ]
     assert set(router["middlewares"]) == {PATHS, NO_USER, *http["middlewares"]}
     assert router["rule"] == "Host(`dashboard.localhost`) && (Path(`/keeper`) || PathPrefix(`/keeper/`))"
     assert http["services"]["keeper"]["loadBalancer"]["servers"] == [{"url": "http://tts-test-keeper:8000"}]

@@ -109,7 +109,7 @@ def test_the_dashboard_needs_its_login() -> None:
     edge = plan().edge
     assert edge.dashboard
     http = yaml.safe_load(traefik.dashboard_file(edge.dashboard, "$2a$10$hash"))["http"]
-    assert http["routers"]["dashboard"]["middlewares"] == [*FIRST, "dashboard-login"]
+    assert http["routers"]["dashboard"]["middlewares"] == [*FIRST, "dashboard-guesses", "dashboard-login"]
     assert http["middlewares"]["dashboard-login"]["basicAuth"]["users"] == ["admin:$2a$10$hash"]
     assert "--api.insecure=false" in traefik.static_arguments(edge, "/files")
 

@@ -394,7 +394,7 @@ def test_with_tls_every_route_is_at_the_https_port_and_the_plain_one_leads_there
     assert planned.edge.discovery
     files = [
         traefik.routes_file(planned.routes, planned.edge),
-        traefik.dashboard_file(planned.edge.dashboard, "hash"),
+        traefik.dashboard_file(planned.edge.dashboard, "$2a$10$hash"),
         discovery_file(planned.edge.discovery, planned.edge),
     ]
     for file in files:

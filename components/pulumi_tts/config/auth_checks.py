@@ -1,10 +1,11 @@
 """What only the whole config can know of who may come in: whether anybody can, and who is called like another."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from pulumi_tts.config.auth import ApiKey, Auth, Login, RouteAuth, User, key_weakness, password_weakness
 from pulumi_tts.config.edge import Edge, Unprotected
+from pulumi_tts.config.guard import PoolGuard
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, did_you_mean, shown
 from pulumi_tts.config.tls_checks import is_public
@@ -15,6 +16,7 @@ _REMEDY = {
     Login.jwt: "Say whose tokens: edge: {auth: {jwt: {issuer: …, audiences: […], jwks: {url: …}}}}",
 }
 _WAYS = ("pool", "instance", "path")
+_BY_THE_GUARD = ("pool", "path")
 
 
 def auth_checks(edge: Edge, pools: Mapping[int, Pool], names: Sequence[str]) -> Iterator[Problem]:
@@ -27,6 +29,7 @@ def auth_checks(edge: Edge, pools: Mapping[int, Pool], names: Sequence[str]) -> 
     for at, pool in pools.items():
         yield from _pool(f"pools[{at}].auth", auth, pool)
     yield from _open_to_everybody(edge, pools)
+    yield from _strangers(auth.default, pools)
     yield from _twice("edge.auth.users", auth.users)
     yield from _twice("edge.auth.api_keys", auth.api_keys)
     yield from _one_secret_for_two(auth.api_keys)
@@ -67,11 +70,7 @@ def _open_to_everybody(edge: Edge, pools: Mapping[int, Pool]) -> Iterator[Proble
     """A public address by which pools are reached without a login, which has to be said twice."""
     if not is_public(edge) or Unprotected.login in edge.unprotected:
         return
-    opened = [
-        pool.name
-        for pool in pools.values()
-        if any(getattr(pool.routes, way) and (pool.login(way) or edge.auth.default) is Login.open for way in _WAYS)
-    ]
+    opened = [pool.name for pool in pools.values() if _is_open(pool, _WAYS, edge.auth.default)]
     if opened:
         yield Problem(
             "edge.bind",
@@ -80,6 +79,26 @@ def _open_to_everybody(edge: Edge, pools: Mapping[int, Pool]) -> Iterator[Proble
             "Say who may, for example edge: {auth: {default: api_keys, api_keys: [{name: app}]}}; or, where everybody "
             f"may, say so with edge.unprotected: [{Unprotected.login.value}]",
         )
+
+
+def _strangers(default: Login, pools: Mapping[int, Pool]) -> Iterator[Problem]:
+    """Ways without a login into pools that have none: the guard sends a canary what the edge has let in elsewhere."""
+    by_name = {pool.name: pool for pool in pools.values()}
+    for at, pool in pools.items():
+        canary = pool.guard.canary if isinstance(pool.guard, PoolGuard) else None
+        other = by_name.get(canary.pool) if canary else None
+        # An instance's own route leads past the guard, to that instance alone.
+        if other and _is_open(pool, _BY_THE_GUARD, default) and not _is_open(other, _WAYS, default):
+            yield Problem(
+                f"pools[{at}].guard.canary.pool",
+                shown(other.name),
+                "asks for a login, and this pool would send it requests of people who have shown none",
+                "Ask for one here too, as in auth: api_keys; or write auth: open there",
+            )
+
+
+def _is_open(pool: Pool, ways: Iterable[str], default: Login) -> bool:
+    return any(getattr(pool.routes, way) and (pool.login(way) or default) is Login.open for way in ways)
 
 
 def _twice(path: str, named: Sequence[User | ApiKey]) -> Iterator[Problem]:

@@ -75,7 +75,7 @@ class Edge(Front):
     auth: Auth = Auth()
     """Who may come in."""
     limits: Limits | None = None
-    """How much each of them may ask for, in pools that say nothing else. Default: as much as there is."""
+    """How much each of them may ask for, in pools of APIs that say nothing else. Default: as much as there is."""
     headers: Headers = {}
     """Headers added to every answer."""
     compress: bool = True

@@ -85,7 +85,11 @@ class CanaryHeader(Strict):
 
 
 class Canary(Strict):
-    """Another pool that takes part of this pool's requests: a new version, or the B of an A/B test."""
+    """Another pool that takes part of this pool's requests: a new version, or the B of an A/B test.
+
+    Who comes this way has shown what this pool's routes ask for, its login and its keys, and is not asked again for
+    what the other pool's do. A route without a login to a pool that lets nobody in without one is refused.
+    """
 
     pool: Name
     """The other pool's name: guarded, and of the same kind."""

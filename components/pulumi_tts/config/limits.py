@@ -24,7 +24,11 @@ class Limits(Strict):
     """How much one user may ask for on one route: of a route with a login each user or key, else each address.
 
     Counted at the edge, in its memory, and for each route by itself: a pool's host name, its path, and each of its
-    instances. A change of any route begins anew.
+    instances. A change of any route begins anew. Addresses are those of clients: of IPv6 the first 64 bits, which one
+    customer has all of. Behind `trusted_proxies` they are what these say in X-Forwarded-For, whole and as it is
+    written: there a client with IPv6 has many addresses, a port behind one makes it another, and all those share one
+    count that come past the proxies, or from an address of theirs. An engine's own 429 gets the edge's words and
+    Retry-After on a route with limits, unless its rate is less than one a second and there is no `concurrent`.
     """
 
     rate: Annotated[Rate, mapping_as("{average: 10}")] | None = None

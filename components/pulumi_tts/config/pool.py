@@ -91,7 +91,8 @@ class Pool(Overrides):
     """What its routes ask for: `open`, `basic`, `api_keys` or `jwt`; or that of each of them.
     Default: edge.auth.default."""
     limits: LimitsField | None = None
-    """How much one user may ask for, in the place of edge.limits; `none`: as much as there is. Default: edge.limits."""
+    """How much one user may ask for, in the place of edge.limits; `none`: as much as there is. Default: edge.limits;
+    for a UI, one page of which is some 70 requests, none."""
     headers: AnswerHeaders = {}
     """Headers added to every answer of this pool, as in `X-Model-Version: v3`."""
     outputs_limit: OutputsLimit | None = None

@@ -9,7 +9,7 @@ import pulumi
 
 from pulumi_tts.config import ConfigError, Problem
 from pulumi_tts.config.auth import key_weakness, password_weakness
-from pulumi_tts.docker.passwords import generated_login, generated_token, login_password
+from pulumi_tts.docker.passwords import generated_token, login_password
 from pulumi_tts.plan.auth import ApiKeyPlan, UserPlan
 
 Secrets = Mapping[str, pulumi.Input[str]]
@@ -28,8 +28,7 @@ def passwords(name: str, users: Iterable[UserPlan], secrets: Secrets, parent: pu
     plain, hashes = {}, {}
     for user in users:
         given = _given(user.password_key, secrets, partial(password_weakness, user=user.name))
-        resource = f"{name}-user-{user.name}"
-        password = generated_login(resource, parent) if given is None else login_password(resource, given, parent)
+        password = login_password(f"{name}-user-{user.name}", given, parent)
         plain[user.name], hashes[user.name] = password.plain, password.hashed
     return Shown(_secret(plain), _secret(hashes))
 

@@ -111,17 +111,19 @@ class EnvoyGuard(pulumi.ComponentResource):
             docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
             docker.ContainerVolumeArgs(container_path=RUN, volume_name=run.name),
         ]
+        others = args.get("elsewhere", {})
         networks = [args["network"], *([args["outside"]] if "outside" in args else [])]
         kept = KeeperContainer(
             plan.keeper,
             guarded.apply(_resource_names),
             stack=stack,
-            networks=networks,
+            # It asks Docker on other hosts, and fetches nothing.
+            networks=networks if others else [args["network"]],
             volumes=volumes,
             envoy=image,
             envoy_elsewhere=plan.image,
             at=at,
-            elsewhere=args.get("elsewhere", {}),
+            elsewhere=others,
             after=[live.courier],
             parent=self,
         )

@@ -12,7 +12,7 @@ _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BCRYPT = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _TOKEN_LENGTH = 48
 _SALT_BYTES = 16
-_ROUNDS = 10  # as RandomPassword's own hash; Traefik computes it at each request, in 60 ms of a core
+_ROUNDS = 10  # Traefik computes it at each request, in 60 ms of a core
 _FEWEST_ROUNDS = 4  # bcrypt's own minimum: 1 ms
 
 
@@ -26,17 +26,16 @@ class Password:
 
 def login_password(name: str, given: pulumi.Input[str] | None, parent: pulumi.Resource) -> Password:
     """The password of a login: ``given`` where the user has one, else generated and kept in the state."""
-    opts = pulumi.ResourceOptions(parent=parent)
     if given is None:
-        generated = random.RandomPassword(name, length=24, special=False, opts=opts)
-        return Password(generated.result, pulumi.Output.secret(generated.bcrypt_hash))
+        return _generated_login(name, parent)
     # A salt that stays: with a new one at every run, nothing would ever be unchanged.
+    opts = pulumi.ResourceOptions(parent=parent)
     salt = random.RandomId(f"{name}-salt", byte_length=_SALT_BYTES, opts=opts)
     plain = pulumi.Output.secret(given)
     return Password(plain, pulumi.Output.all(plain, salt.b64_std).apply(lambda both: bcrypt_hash(*both)))
 
 
-def generated_login(name: str, parent: pulumi.Resource) -> Password:
+def _generated_login(name: str, parent: pulumi.Resource) -> Password:
     """A generated password whose hash is quick: nobody guesses 24 random characters, however fast they try."""
     generated = random.RandomPassword(name, length=24, special=False, opts=pulumi.ResourceOptions(parent=parent))
     plain: pulumi.Output[str] = pulumi.Output.secret(generated.result)

@@ -107,6 +107,8 @@ class EdgeAuthPlan:
     users: tuple[UserPlan, ...]
     checked_at: str | None
     """Where the guard answers whether keys and tokens are good; absent where there is no such guard."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose word is taken for the address that a limit counts by, in CIDR notation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +129,16 @@ def checked_at(guard: str) -> str:
     return f"http://{guard}:{AUTH_PORT}"
 
 
-def plan_edge_auth(auth: Auth, limits: Limits | None, guard: str | None) -> EdgeAuthPlan:
+def plan_edge_auth(
+    auth: Auth, limits: Limits | None, guard: str | None, trusted_proxies: Iterable[str]
+) -> EdgeAuthPlan:
     """What follows from who may come in, at the edge; ``guard`` is the container of the one that checks."""
     return EdgeAuthPlan(
         default=auth.default,
         limits=plan_limits(limits) or LimitsPlan(),
         users=tuple(UserPlan(user.name, user.password.secret if user.password else None) for user in auth.users),
         checked_at=checked_at(guard) if guard else None,
+        trusted_proxies=tuple(trusted_proxies),
     )
 
 

@@ -30,6 +30,8 @@ class DashboardPlan:
     """Where the edge reaches a keeper's page, which is behind the same login; absent without one."""
     https: bool = False
     """Whether its port is an HTTPS one."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Whose word is taken for the address of who tries passwords, in CIDR notation."""
 
     @property
     def url(self) -> str:
@@ -102,8 +104,12 @@ def dashboard_route(dashboard: DashboardPlan) -> Route:
 
 
 def settled(route: Route, auth: EdgeAuthPlan) -> Route:
-    """A route with the login and the limits that it has, its own or the edge's."""
-    return replace(route, login=route.login or auth.default, limits=route.limits or auth.limits)
+    """A route with the login and the limits that it has, its own or the edge's.
+
+    The edge's limits are those of APIs: one page of a UI is some seventy requests, and without one of them it is empty.
+    """
+    usual = LimitsPlan() if route.kind is Kind.ui else auth.limits
+    return replace(route, login=route.login or auth.default, limits=route.limits or usual)
 
 
 def unchecked(route: Route, auth: EdgeAuthPlan) -> tuple[str, str] | None:
@@ -137,7 +143,7 @@ def plan_edge(
         compress=edge.compress,
         drain=edge.drain,
         memory=edge.memory,
-        auth=plan_edge_auth(edge.auth, edge.limits, checks),
+        auth=plan_edge_auth(edge.auth, edge.limits, checks, edge.trusted_proxies),
         tls=plan_tls(edge, name, domain),
     )
 
@@ -154,6 +160,7 @@ def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | N
         password_key=dashboard.password.secret if dashboard.password else None,
         keeper=keeper,
         https=edge.https is not None,
+        trusted_proxies=tuple(edge.trusted_proxies),
     )
 
 

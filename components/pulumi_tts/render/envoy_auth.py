@@ -170,7 +170,9 @@ def auth_file(auth: GuardAuthPlan, hashes: Mapping[str, str]) -> str:
             "match": {"prefix": KEYS_PATH},
             **_good(),
             "typed_per_filter_config": {
-                _LUA: {**typed("extensions.filters.http.lua.v3.LuaPerRoute"), "name": "keys", "filter_context": keys}
+                _LUA: {**typed("extensions.filters.http.lua.v3.LuaPerRoute"), "name": "keys", "filter_context": keys},
+                # Envoy goes on with a request where a script fails; who has no name by then is not let in.
+                _RBAC: _only("named", {"header": {"name": USER_HEADER, "present_match": True}}),
             },
         },
         *([_token_route(auth.jwt)] if auth.jwt else []),
@@ -261,17 +263,20 @@ def _token_route(jwt: JwtPlan) -> Tree:
     """Only for tokens that say who it is, and have the claims that they must have."""
     named = {"header": {"name": USER_HEADER, "string_match": {"safe_regex": {"regex": _NAME}}}}
     wanted = [named, *(_has_claim(claim, value) for claim, value in jwt.claims)]
-    policy = {"permissions": [{"any": True}], "principals": [{"and_ids": {"ids": wanted}}]}
     return {
         "match": {"path": JWT_PATH},
         **_good(),
-        "typed_per_filter_config": {
-            _RBAC: {
-                **typed("extensions.filters.http.rbac.v3.RBACPerRoute"),
-                "rbac": {"rules": {"action": "ALLOW", "policies": {"claims": policy}}},
-            }
-        },
+        "typed_per_filter_config": {_RBAC: _only("claims", {"and_ids": {"ids": wanted}})},
     }
+
+
+def _only(policy: str, principal: Tree) -> Tree:
+    """What lets one kind of request pass on a route, and no other."""
+    rules = {
+        "action": "ALLOW",
+        "policies": {policy: {"permissions": [{"any": True}], "principals": [principal]}},
+    }
+    return {**typed("extensions.filters.http.rbac.v3.RBACPerRoute"), "rbac": {"rules": rules}}
 
 
 def _has_claim(claim: str, value: str) -> Tree:

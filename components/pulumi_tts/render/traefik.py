@@ -7,7 +7,7 @@ from itertools import chain
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
-from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares
+from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
 from pulumi_tts.render.yaml_file import Tree, yaml_text
@@ -137,20 +137,22 @@ def front_file(edge: EdgePlan) -> str:
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     """The file of the dashboard's and the keeper's routes and login; it holds the password's bcrypt hash."""
     # A file of its own: without a dashboard, it is not there.
-    login = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
+    basic = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
+    login = [PATHS, NO_USER, "dashboard-guesses", "dashboard-login"]
     router = {
         "rule": f"Host(`{dashboard.host}`)",
         "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
         "service": "api@internal",
-        "middlewares": [PATHS, NO_USER, "dashboard-login"],
+        "middlewares": login,
     }
-    http: Tree = {"routers": {"dashboard": router}, "middlewares": {"dashboard-login": login}}
+    middlewares = {"dashboard-guesses": guesses([password_hash], dashboard.trusted_proxies), "dashboard-login": basic}
+    http: Tree = {"routers": {"dashboard": router}, "middlewares": middlewares}
     if dashboard.keeper:
         http["routers"]["keeper"] = {
             **router,
             "rule": _under(dashboard.host, KEEPER_PATH),
             "service": "keeper",
-            "middlewares": [PATHS, NO_USER, "dashboard-login", "keeper-slash", "keeper-strip"],
+            "middlewares": [*login, "keeper-slash", "keeper-strip"],
         }
         http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
         http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}

@@ -4,7 +4,7 @@ They are, in this order: the client's own identity is taken away; the login, whi
 was shown to come in is taken away; the limits, which count by who came in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pulumi_tts.plan.auth import (
@@ -24,10 +24,18 @@ from pulumi_tts.render.yaml_file import Tree, yaml_text
 NO_USER = "edge_no-user"
 """Takes away what a client says of who it is; every route to anywhere begins with it."""
 
+_GUESSES = "edge_guesses"
 _BASIC = "edge_basic"
 _JWT = "edge_jwt"
 _SHOWN = "edge_shown"
 _LIMITED = "edge_limited"
+_CHECKING_MILLISECONDS = 500
+"""Of a core in each second, for the passwords that one address shows to one route: what is left, is for speech."""
+_MOST_GUESSES = 50
+"""A second. Nobody guesses 12 characters at that pace, and no person opens pages at it."""
+_GUESSES_AT_ONCE = 200
+"""A page of Gradio's or Traefik's dashboard is some 100 files, which a browser asks for with the login each; and twice,
+who reloads it. Against a given password that is 12 s of a core once, and then never more than half of one."""
 _LONGEST_ANSWER = 16 * 1024  # of the guard: a refusal has some 200 bytes
 # One customer has all of them.
 _IPV6_SUBNET = 64
@@ -42,12 +50,12 @@ def first_middlewares(route: Route, auth: EdgeAuthPlan) -> list[str]:
     login = settled_route.login
     chain = [NO_USER]
     if login is Login.basic:
-        chain.append(_BASIC)
+        chain += [_GUESSES, _BASIC]
     elif login is Login.api_keys:
         chain += [_keys(route.pool), _SHOWN]
     elif login is Login.jwt:
         chain += [_JWT, _SHOWN]
-    return chain + list(_limits(settled_route))
+    return chain + list(_limits(settled_route, auth.trusted_proxies))
 
 
 def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str, str]) -> str:
@@ -57,6 +65,7 @@ def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str,
     middlewares: Tree = {NO_USER: {"headers": {"customRequestHeaders": _taken_away(USER_HEADER, *OTHER_SPELLINGS)}}}
     # Without users it would take its routes away; config knows that there are some.
     if Login.basic in logins:
+        middlewares[_GUESSES] = guesses(hashes.values(), auth.trusted_proxies)
         middlewares[_BASIC] = _basic(hashes)
     if Login.jwt in logins:
         middlewares[_JWT] = _asked(auth, JWT_PATH)
@@ -65,7 +74,7 @@ def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str,
     if {Login.jwt, Login.api_keys} & logins:
         middlewares[_SHOWN] = {"headers": {"customRequestHeaders": _taken_away(*_SHOWN_IN)}}
     for route in sorted(settled_routes, key=lambda route: route.name):
-        middlewares |= _limits(route)
+        middlewares |= _limits(route, auth.trusted_proxies)
     sections: Tree = {"middlewares": middlewares}
     if any(route.limits != LimitsPlan() for route in settled_routes):
         sections["services"] = {_LIMITED: {"loadBalancer": {"servers": [{"url": auth.checked_at}]}}}
@@ -98,14 +107,37 @@ def _asked(auth: EdgeAuthPlan, path: str) -> Tree:
     }
 
 
-def _limits(route: Route) -> Tree:
+def guesses(hashes: Iterable[str], trusted_proxies: Collection[str]) -> Tree:
+    """Limits how many passwords one address may try, by what it costs to check them against these bcrypt hashes.
+
+    Traefik cannot tell a guess from a page that shows its login with each file, so both count.
+    """
+    costliest = max(_check_milliseconds(hashed) for hashed in hashes)
+    average = max(1, min(_MOST_GUESSES, int(_CHECKING_MILLISECONDS / costliest)))
+    return {
+        "rateLimit": {"average": average, "burst": _GUESSES_AT_ONCE, "sourceCriterion": by_address(trusted_proxies)}
+    }
+
+
+def _check_milliseconds(hashed: str) -> float:
+    # $2b$10$…: 60 ms, and each further round doubles it.
+    return 60.0 * 2.0 ** (int(hashed.split("$")[2]) - 10)
+
+
+def by_address(trusted_proxies: Collection[str]) -> Tree:
+    """By what one client is told from another where nobody has said who they are."""
+    if trusted_proxies:
+        # The last address of X-Forwarded-For that is not a proxy's: what stands before it, the client itself has said.
+        return {"ipStrategy": {"excludedIPs": list(trusted_proxies)}}
+    return {"ipStrategy": {"depth": 0, "ipv6Subnet": _IPV6_SUBNET}}
+
+
+def _limits(route: Route, trusted_proxies: Collection[str]) -> Tree:
     """Those of a route with its own login and limits, in their order."""
     limits = route.limits
     if limits is None or limits == LimitsPlan():
         return {}
-    by: Tree = {"ipStrategy": {"depth": 0, "ipv6Subnet": _IPV6_SUBNET}}
-    if route.login is not Login.open:
-        by = {"requestHeaderName": USER_HEADER}
+    by = by_address(trusted_proxies) if route.login is Login.open else {"requestHeaderName": USER_HEADER}
     # Traefik says when to come again only of a rate, and rounds that to 0 s where it is less than one.
     says_when = {f"{route.name}-limited": _limited()}
     own: Tree = {}
