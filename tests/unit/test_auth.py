@@ -451,6 +451,27 @@ def test_a_guard_or_an_edge_of_somebody_else_asks_for_the_secrets_that_it_needs(
 
 
 @pytest.mark.parametrize(
+    ("edge", "said"),
+    [
+        ({"bind": "0.0.0.0", "tls": {"self_signed": {}}}, "lets everybody come in, without a login, to mine"),
+        ({"auth": {"users": [{"name": "anna"}, {"name": "anna"}]}}, "is also the name of edge.auth.users"),
+        ({"auth": {"default": "jwt"}}, "edge.auth.default: 'jwt' lets nobody in"),
+        ({"tls": {"letsencrypt": {"email": "a@b.co"}}, "bind": "127.0.0.1"}, "'mine.localhost' is no name that"),
+    ],
+)
+def test_an_edge_of_somebody_else_is_checked_like_a_stacks(world: World, edge: dict[str, Any], said: str) -> None:
+    mine = {"name": "mine", "host": "mine.localhost", "upstreams": ["http://mine:80"]}
+    with pytest.raises(ConfigError, match=said):
+        run(
+            lambda: (
+                TraefikEdge(
+                    "edge", {"network": "net", "images": "local", "guard": "guard", "routes": [mine], "edge": edge}
+                ).url
+            )
+        )
+
+
+@pytest.mark.parametrize(
     ("route", "said"),
     [
         ({"auth": "api_keys"}, "for which the edge asks a guard"),

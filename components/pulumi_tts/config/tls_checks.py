@@ -33,10 +33,19 @@ Name = tuple[str, str]
 def tls_checks(edge: Edge, names: Sequence[Name]) -> Iterator[Problem]:
     """What is wrong with an edge's TLS, or with its lack of it; ``names`` are the stack's host names."""
     yield from unprotected(edge)
+    yield from name_checks(edge, names)
+    if edge.https:
+        yield from _ports(edge)
+        acme = edge.https.letsencrypt
+        if acme and not acme.server:
+            yield from _within_limits(acme, names)
+
+
+def name_checks(edge: Edge, names: Sequence[Name]) -> Iterator[Problem]:
+    """What is wrong between the certificates asked for and the host names that they are to be for."""
     tls = edge.https
     if tls is None:
         return
-    yield from _ports(edge)
     if tls.certificates:
         yield from _given(tls, names)
     if tls.letsencrypt:
@@ -123,7 +132,6 @@ def _ordered(acme: LetsEncrypt, names: Sequence[Name]) -> Iterator[Problem]:
         )
     if not acme.server:
         yield from _public(names)
-        yield from _within_limits(acme, names)
 
 
 def _public(names: Sequence[Name]) -> Iterator[Problem]:
