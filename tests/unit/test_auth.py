@@ -77,6 +77,16 @@ def plan(raw: dict[str, Any]) -> StackPlan:
             "is a secret in the clear. Write {secret: annaPassword}",
         ),
         (
+            asking("open", {"users": [{"name": "a", "password": {"secret": "tts:annaPassword"}}]}),
+            "edge.auth.users[0].password.secret",
+            "has tts: before the key. Write {secret: annaPassword}, without tts:",
+        ),
+        (
+            asking("open", {"users": [{"name": "a", "password": {"secret": "hunter2!"}}]}),
+            "edge.auth.users[0].password.secret",
+            "is not written as expected",
+        ),
+        (
             asking("open", {"api_keys": [{"name": "a", "key": "hunter2"}]}),
             "edge.auth.api_keys[0].key",
             "is a secret in the clear. Write {secret: appKey}",
