@@ -106,6 +106,11 @@ def plan(raw: dict[str, Any]) -> StackPlan:
             "edge.auth.api_keys[0].pools[0]",
             "Did you mean 'voice'?",
         ),
+        (
+            asking("open", {"api_keys": [{"name": "a", "pools": ["voice"]}]}),
+            "edge.auth.api_keys[0].pools[0]",
+            "'voice' is a pool that asks for no key. Give the pool auth: api_keys",
+        ),
         (asking("open", {"api_keys": [{"name": "a", "pools": []}]}), "edge.auth.api_keys[0].pools", "Give at least 1"),
         (with_jwt(audiences=None), "edge.auth.jwt.audiences", "is missing"),
         (with_jwt(audiences=[]), "edge.auth.jwt.audiences", "Give at least 1"),

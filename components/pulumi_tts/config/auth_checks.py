@@ -31,8 +31,16 @@ def auth_checks(edge: Edge, pools: Mapping[int, Pool], names: Sequence[str]) -> 
     opened = [pool.name for pool in pools.values() if _is_open(pool, _WAYS, auth.default)]
     yield from open_to_everybody(edge, opened)
     yield from _strangers(auth.default, pools)
+    keyless = [pool.name for pool in pools.values() if not _asks_for_keys(pool, auth.default)]
     for at, key in enumerate(auth.api_keys):
         for place, name in enumerate(key.pools or ()):
+            if name in keyless:
+                yield Problem(
+                    f"edge.auth.api_keys[{at}].pools[{place}]",
+                    shown(name),
+                    "is a pool that asks for no key",
+                    "Give the pool auth: api_keys, or leave it out here",
+                )
             if name not in names:
                 yield Problem(
                     f"edge.auth.api_keys[{at}].pools[{place}]",
@@ -98,6 +106,11 @@ def _strangers(default: Login, pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 "asks for a login, and this pool would send it requests of people who have shown none",
                 "Ask for one here too, as in auth: api_keys; or write auth: open there",
             )
+
+
+def _asks_for_keys(pool: Pool, default: Login) -> bool:
+    ways = [way for way in _WAYS if getattr(pool.routes, way)]
+    return any((pool.login(way) or default) is Login.api_keys for way in ways)
 
 
 def _is_open(pool: Pool, ways: Iterable[str], default: Login) -> bool:
