@@ -78,6 +78,16 @@ def plan(raw: dict[str, Any]) -> StackPlan:
             "is a secret in the clear. Write {secret: thatUsersPassword}",
         ),
         (
+            asking("open", {"users": [{"name": "a", "password": {"secret": "tts:annaPassword"}}]}),
+            "edge.auth.users[0].password.secret",
+            "has tts: before the key. Write {secret: annaPassword}, without tts:",
+        ),
+        (
+            asking("open", {"users": [{"name": "a", "password": {"secret": "hunter2!"}}]}),
+            "edge.auth.users[0].password.secret",
+            "is not written as expected",
+        ),
+        (
             asking("open", {"api_keys": [{"name": "a", "key": "hunter2"}]}),
             "edge.auth.api_keys[0].key",
             "is a secret in the clear. Write {secret: thatAppsKey}",
@@ -96,6 +106,11 @@ def plan(raw: dict[str, Any]) -> StackPlan:
             asking("open", {"api_keys": [{"name": "a", "pools": ["voce"]}]}),
             "edge.auth.api_keys[0].pools[0]",
             "Did you mean 'voice'?",
+        ),
+        (
+            asking("open", {"api_keys": [{"name": "a", "pools": ["voice"]}]}),
+            "edge.auth.api_keys[0].pools[0]",
+            "'voice' is a pool that asks for no key. Give the pool auth: api_keys",
         ),
         (asking("open", {"api_keys": [{"name": "a", "pools": []}]}), "edge.auth.api_keys[0].pools", "Give at least 1"),
         (with_jwt(audiences=None), "edge.auth.jwt.audiences", "is missing"),
@@ -456,6 +471,27 @@ def test_a_guard_or_an_edge_of_somebody_else_asks_for_the_secrets_that_it_needs(
     users = {"users": [{"name": "anna", "password": {"secret": "annaPassword"}}]}
     with pytest.raises(ConfigError, match="'annaPassword' is not among the secrets that were given"):
         TraefikEdge("edge", {"network": "net", "images": "local", "routes": [], "edge": {"auth": users}})
+
+
+@pytest.mark.parametrize(
+    ("edge", "said"),
+    [
+        ({"bind": "0.0.0.0", "tls": {"self_signed": {}}}, "lets everybody come in, without a login, to mine"),
+        ({"auth": {"users": [{"name": "anna"}, {"name": "anna"}]}}, "is also the name of edge.auth.users"),
+        ({"auth": {"default": "jwt"}}, "edge.auth.default: 'jwt' lets nobody in"),
+        ({"tls": {"letsencrypt": {"email": "a@b.co"}}, "bind": "127.0.0.1"}, "'mine.localhost' is no name that"),
+    ],
+)
+def test_an_edge_of_somebody_else_is_checked_like_a_stacks(world: World, edge: dict[str, Any], said: str) -> None:
+    mine = {"name": "mine", "host": "mine.localhost", "upstreams": ["http://mine:80"]}
+    with pytest.raises(ConfigError, match=said):
+        run(
+            lambda: (
+                TraefikEdge(
+                    "edge", {"network": "net", "images": "local", "guard": "guard", "routes": [mine], "edge": edge}
+                ).url
+            )
+        )
 
 
 @pytest.mark.parametrize(

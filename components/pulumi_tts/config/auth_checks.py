@@ -25,16 +25,22 @@ def auth_checks(edge: Edge, pools: Mapping[int, Pool], names: Sequence[str]) -> 
     ``names`` are those of all pools.
     """
     auth = edge.auth
-    yield from without_anybody(auth, "edge.auth.default", auth.default)
+    yield from edge_auth_checks(auth)
     for at, pool in pools.items():
         yield from _pool(f"pools[{at}].auth", auth, pool)
-    yield from _open_to_everybody(edge, pools)
+    opened = [pool.name for pool in pools.values() if _is_open(pool, _WAYS, auth.default)]
+    yield from open_to_everybody(edge, opened)
     yield from _strangers(auth.default, pools)
-    yield from _twice("edge.auth.users", auth.users)
-    yield from _twice("edge.auth.api_keys", auth.api_keys)
-    yield from _one_secret_for_two(auth.api_keys)
+    keyless = [pool.name for pool in pools.values() if not _asks_for_keys(pool, auth.default)]
     for at, key in enumerate(auth.api_keys):
         for place, name in enumerate(key.pools or ()):
+            if name in keyless:
+                yield Problem(
+                    f"edge.auth.api_keys[{at}].pools[{place}]",
+                    shown(name),
+                    "is a pool that asks for no key",
+                    "Give the pool auth: api_keys, or leave it out here",
+                )
             if name not in names:
                 yield Problem(
                     f"edge.auth.api_keys[{at}].pools[{place}]",
@@ -42,6 +48,14 @@ def auth_checks(edge: Edge, pools: Mapping[int, Pool], names: Sequence[str]) -> 
                     "is not a pool",
                     did_you_mean(name, names) if names else "Add a pool of that name",
                 )
+
+
+def edge_auth_checks(auth: Auth) -> Iterator[Problem]:
+    """What is wrong with who may come in, whatever the pools."""
+    yield from without_anybody(auth, "edge.auth.default", auth.default)
+    yield from _twice("edge.auth.users", auth.users)
+    yield from _twice("edge.auth.api_keys", auth.api_keys)
+    yield from _one_secret_for_two(auth.api_keys)
 
 
 def without_anybody(auth: Auth, path: str, login: Login | None) -> Iterator[Problem]:
@@ -66,12 +80,9 @@ def _pool(path: str, auth: Auth, pool: Pool) -> Iterator[Problem]:
             )
 
 
-def _open_to_everybody(edge: Edge, pools: Mapping[int, Pool]) -> Iterator[Problem]:
-    """A public address by which pools are reached without a login, which has to be said twice."""
-    if not is_public(edge) or Unprotected.login in edge.unprotected:
-        return
-    opened = [pool.name for pool in pools.values() if _is_open(pool, _WAYS, edge.auth.default)]
-    if opened:
+def open_to_everybody(edge: Edge, opened: Sequence[str]) -> Iterator[Problem]:
+    """A public address by which these are reached without a login, which has to be said twice."""
+    if opened and is_public(edge) and Unprotected.login not in edge.unprotected:
         yield Problem(
             "edge.bind",
             shown(edge.bound_to),
@@ -95,6 +106,11 @@ def _strangers(default: Login, pools: Mapping[int, Pool]) -> Iterator[Problem]:
                 "asks for a login, and this pool would send it requests of people who have shown none",
                 "Ask for one here too, as in auth: api_keys; or write auth: open there",
             )
+
+
+def _asks_for_keys(pool: Pool, default: Login) -> bool:
+    ways = [way for way in _WAYS if getattr(pool.routes, way)]
+    return any((pool.login(way) or default) is Login.api_keys for way in ways)
 
 
 def _is_open(pool: Pool, ways: Iterable[str], default: Login) -> bool:

@@ -37,13 +37,25 @@ def tls_checks(edge: Edge, domain: str, names: Sequence[Name]) -> Iterator[Probl
     if tls is None:
         return
     yield from _ports(edge)
+    if tls.letsencrypt:
+        further = [(f"edge.tls.names[{at}]", name.replace("{domain}", domain)) for at, name in enumerate(tls.names)]
+        names = [*names, *further]
+        if not tls.letsencrypt.server:
+            yield from _within_limits(tls.letsencrypt, names)
+    yield from name_checks(edge, names)
+    if edge.discovery.enabled and not tls.names:
+        yield from _guests(tls, domain)
+
+
+def name_checks(edge: Edge, names: Sequence[Name]) -> Iterator[Problem]:
+    """What is wrong between the certificates asked for and the host names that they are to be for."""
+    tls = edge.https
+    if tls is None:
+        return
     if tls.certificates:
         yield from _given(tls, names)
     if tls.letsencrypt:
-        further = [(f"edge.tls.names[{at}]", name.replace("{domain}", domain)) for at, name in enumerate(tls.names)]
-        yield from _ordered(tls.letsencrypt, [*names, *further])
-    if edge.discovery.enabled and not tls.names:
-        yield from _guests(tls, domain)
+        yield from _ordered(tls.letsencrypt, names)
 
 
 def unprotected(edge: Edge) -> Iterator[Problem]:
@@ -126,7 +138,6 @@ def _ordered(acme: LetsEncrypt, names: Sequence[Name]) -> Iterator[Problem]:
         )
     if not acme.server:
         yield from _public(names)
-        yield from _within_limits(acme, names)
 
 
 def _guests(tls: Tls, domain: str) -> Iterator[Problem]:

@@ -7,11 +7,11 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.config import ConfigError, Problem, load_part
-from pulumi_tts.config.auth_checks import secrets_of
+from pulumi_tts.config.auth_checks import edge_auth_checks, open_to_everybody, secrets_of
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.front_checks import front_checks, version_checks
-from pulumi_tts.config.tls_checks import tls_checks
+from pulumi_tts.config.tls_checks import name_checks, tls_checks
 from pulumi_tts.docker.auth import passwords
 from pulumi_tts.docker.discovery import Discovery, traefik_health
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
@@ -23,7 +23,8 @@ from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_of
 from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
-from pulumi_tts.plan.edge import dashboard_route, unchecked
+from pulumi_tts.plan.auth import Login
+from pulumi_tts.plan.edge import dashboard_route, settled, unchecked
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik, traefik_auth
 
@@ -141,13 +142,15 @@ class TraefikEdge(pulumi.ComponentResource):
     """With `tls: {self_signed: …}`, the certificate of who signs, in PEM form, for people to trust; else empty."""
 
     def __init__(self, name: str, args: TraefikEdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        plan: EdgePlan = args["plan"] if "plan" in args else _planned(name, args)
+        # Of a whole stack, SpeechStack has checked everything.
+        own = None if "plan" in args else _checked(args)
+        plan: EdgePlan = _planned(name, args, own) if own else args["plan"]
         super().__init__("tts:index:TraefikEdge", name, None, opts)
         self._stack = args.get("stack", name)
         image = image_on_host(f"{name}-image", plan.image, self)
         shown = passwords(name, plan.auth.users, args.get("secrets", {}), self)
         self.users = shown.plain
-        routes = pulumi.Output.from_input(args["routes"]).apply(lambda given: _planned_routes(given, plan))
+        routes = pulumi.Output.from_input(args["routes"]).apply(lambda given: _planned_routes(given, plan, own))
         files: dict[str, pulumi.Input[str]] = {
             "routes.yml": routes.apply(lambda routes: traefik.routes_file(routes, plan)),
             "front.yml": traefik.front_file(plan),
@@ -248,7 +251,7 @@ class TraefikEdge(pulumi.ComponentResource):
         return edge
 
 
-def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
+def _checked(args: TraefikEdgeArgs) -> Edge:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
     domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
     # The names of its routes are known later.
@@ -256,10 +259,16 @@ def _planned(name: str, args: TraefikEdgeArgs) -> EdgePlan:
         *front_checks(edge, {}),
         *version_checks(),
         *tls_checks(edge, domain, []),
+        *edge_auth_checks(edge.auth),
         *_missing_secrets(edge, args.get("secrets", {})),
     ]
     if problems:
         raise ConfigError(problems)
+    return edge
+
+
+def _planned(name: str, args: TraefikEdgeArgs, edge: Edge) -> EdgePlan:
+    domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
     local = local_images(args.get("images"))
     return plan_edge(edge, name, domain, local, keeper=args.get("keeper"), checks=args.get("guard"))
 
@@ -285,13 +294,25 @@ def _missing_secrets(edge: Edge, secrets: Mapping[str, Any]) -> Iterator[Problem
             )
 
 
-def _planned_routes(given: Iterable[Any], plan: EdgePlan) -> list[Route]:
+def _planned_routes(given: Iterable[Any], plan: EdgePlan, edge: Edge | None) -> list[Route]:
+    """All routes; ``edge`` is the config that they have not been checked against yet."""
     planned = [
         route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
     ]
     _refuse_conflicts(planned, plan)
     _refuse_unchecked(planned, plan)
+    if edge:
+        _refuse_unfit(planned, plan, edge)
     return planned
+
+
+def _refuse_unfit(routes: list[Route], plan: EdgePlan, edge: Edge) -> None:
+    """Routes that anybody could come in by from everywhere, or whose names no certificate can be had for."""
+    names = [(f"routes[{at}].host", route.host) for at, route in enumerate(routes)]
+    dashboard = [("edge.dashboard.host", plan.dashboard.host)] if plan.dashboard else []
+    opened = [route.name for route in routes if settled(route, plan.auth).login is Login.open]
+    if problems := [*open_to_everybody(edge, opened), *name_checks(edge, [*names, *dashboard])]:
+        raise ConfigError(problems)
 
 
 def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:

@@ -1,6 +1,6 @@
 """The guard on a Docker host: Envoy between the edge and the pools, and its keeper."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NotRequired, TypedDict
 
@@ -13,6 +13,7 @@ from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
 from pulumi_tts.config.keeper import Keeper
 from pulumi_tts.docker.auth import api_keys
+from pulumi_tts.docker.elsewhere import Elsewhere
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, own_health, volume_labels
@@ -111,7 +112,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
             docker.ContainerVolumeArgs(container_path=RUN, volume_name=run.name),
         ]
-        others = args.get("elsewhere", {})
+        others: Mapping[str, Elsewhere] = args.get("elsewhere", {})
         networks = [args["network"], *([args["outside"]] if "outside" in args else [])]
         kept = KeeperContainer(
             plan.keeper,
