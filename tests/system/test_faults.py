@@ -188,9 +188,10 @@ def test_a_killed_instance_costs_the_streams_that_it_had_and_nothing_else(
         time.sleep(3)
         at = time.monotonic()
         stack.docker.containers.get(victim).kill("SIGKILL")
+        dead = time.monotonic()
         out = view.until("voice", lambda found: victim not in found, OUT) - at
         time.sleep(3)
-    only_streams_cut_on(victim, at, heard)
+    only_streams_cut_on(victim, dead, heard)
     assert not heard.of(BUSY), "two of three have room for three callers"
     assert len(heard.of(WHOLE)) > 5
     print(f"\nout of rotation after {out:.2f} s; {len(heard.of(WHOLE))} whole, {len(lost(heard))} cut")
@@ -269,10 +270,11 @@ def test_with_two_of_three_dead_the_third_serves_its_slots_and_the_rest_is_told_
         at = time.monotonic()
         for name in instances(stack)[1:]:
             stack.docker.containers.get(name).kill("SIGKILL")
+        dead = time.monotonic()
         out = view.until("voice", lambda found: len(found) == 1, OUT)
         time.sleep(4)
     assert [answer for answer in heard.answers if answer.began > out and answer.outcome != WHOLE] == []
-    assert all(answer.began < at for answer in lost(heard))
+    assert all(answer.began < dead for answer in lost(heard))
     crowd = arriving(voices, rate=15, seconds=4, text=voices.texts[1])
     assert {answer.outcome for answer in crowd.answers} == {WHOLE, BUSY}
     told = sorted(answer.ended - answer.began for answer in crowd.of(BUSY))
