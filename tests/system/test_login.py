@@ -24,7 +24,7 @@ def guarded(shared: Deployment) -> Iterator[Deployment]:
         "users": [{"name": "anna"}],
         "api_keys": [{"name": "made"}, {"name": "given", "key": {"secret": "givenKey"}, "pools": ["slow"]}],
     }
-    shared.pool("voice")["auth"] = "api_keys"
+    shared.pool("voice")["auth"] = shared.pool("slow")["auth"] = "api_keys"
     shared.pool("voice")["limits"] = {"concurrent": 64}
     shared.pool("studio")["auth"] = "basic"
     yield shared
