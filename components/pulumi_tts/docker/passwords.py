@@ -32,13 +32,14 @@ def login_password(name: str, given: pulumi.Input[str] | None, parent: pulumi.Re
     opts = pulumi.ResourceOptions(parent=parent)
     salt = random.RandomId(f"{name}-salt", byte_length=_SALT_BYTES, opts=opts)
     plain = pulumi.Output.secret(given)
-    return Password(plain, pulumi.Output.all(plain, salt.b64_std).apply(lambda both: bcrypt_hash(*both)))
+    drawn = _drawn(salt.b64_std, otherwise=base64.b64encode(bytes(_SALT_BYTES)).decode())
+    return Password(plain, pulumi.Output.all(plain, drawn).apply(lambda both: bcrypt_hash(*both)))
 
 
 def _generated_login(name: str, parent: pulumi.Resource) -> Password:
     """A generated password whose hash is quick: nobody guesses 24 random characters, however fast they try."""
     generated = random.RandomPassword(name, length=24, special=False, opts=pulumi.ResourceOptions(parent=parent))
-    plain: pulumi.Output[str] = pulumi.Output.secret(generated.result)
+    plain: pulumi.Output[str] = pulumi.Output.secret(_drawn(generated.result))
     return Password(plain, plain.apply(_quick_hash))
 
 
@@ -53,8 +54,13 @@ def generated_token(name: str, parent: pulumi.Resource) -> pulumi.Output[str]:
     generated = random.RandomPassword(
         name, length=_TOKEN_LENGTH, special=False, opts=pulumi.ResourceOptions(parent=parent)
     )
-    token: pulumi.Output[str] = pulumi.Output.secret(generated.result)
+    token: pulumi.Output[str] = pulumi.Output.secret(_drawn(generated.result))
     return token
+
+
+def _drawn(result: pulumi.Output[str], otherwise: str = "") -> pulumi.Output[str]:
+    """What chance has given. Where a `destroy` runs the program for a stack that is not there, it has given nothing."""
+    return result.apply(lambda value: value or otherwise)
 
 
 def bcrypt_hash(password: str, salt: str, rounds: int = _ROUNDS) -> str:
