@@ -73,6 +73,15 @@ def test_what_is_on_one_host_depends_on_no_other(world: World, monkeypatch: pyte
     assert {urn for urn in gone - {lost} if provider[urn] != lost} == set()
 
 
+def test_the_program_of_a_stack_that_is_not_there_runs_for_its_destroy(world: World) -> None:
+    """As `destroy --run-program` runs it a second time: nothing is created then, and nothing has been drawn."""
+    world.computed = {"result": None, "bcryptHash": None, "b64Std": None}
+    auth = {"users": [{"name": "anna"}], "api_keys": [{"name": "app"}], "default": "basic"}
+    given = {"enabled": True, "password": {"secret": "dashboard"}}
+    edge = {"auth": auth, "tls": {"self_signed": {}}, "dashboard": given, "discovery": {"enabled": True}}
+    speech(stack(voice(auth="api_keys"), studio(), domain="voice.example", edge=edge), dashboard="a long password")
+
+
 def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:
     """A changed token or name replaces users' containers: it needs an alias, and a line in the CHANGELOG."""
     speech(stack(voice(instances=1), studio(instances=2)))
