@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pulumi_tts.plan.admission import admission
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER, PORT, SOCKET, Client, SocketProxyPlan
-from pulumi_tts.render.envoy_parts import Tree
+from pulumi_tts.render.envoy_parts import Tree, address, extension, typed, watched
 
 ROUTES = "routes.json"
 """The file of what is allowed; Envoy takes a new one up, also on connections that are open, and restarts nothing."""
@@ -22,12 +22,9 @@ HEALTH_PORT = 2376
 _CONNECTIONS = 64
 _PATTERN_SIZE = {"re2.max_program_size.error_level": 1_000_000, "re2.max_program_size.warn_level": 1_000_000}
 _VERSION = r"(/v1\.[0-9]{1,2})?"
-_ROUTER = {
-    "name": "envoy.filters.http.router",
-    "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-}
+_ROUTER = extension("envoy.filters.http.router", "filters.http.router.v3.Router")
 _MUTATION = "envoy.filters.http.header_mutation"
-_MUTATION_TYPE = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3"
+_MUTATION_KIND = "filters.http.header_mutation.v3"
 # Of no use to any question on the list. Envoy does not show how a body of unknown length comes, so it is counted too.
 _NO_BODY = {
     "name": "content-length",
@@ -35,8 +32,8 @@ _NO_BODY = {
     "treat_missing_header_as_empty": True,
 }
 _BUFFER = "envoy.filters.http.buffer"
-_BUFFER_TYPE = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3"
-_LARGEST_BODY = {"@type": f"{_BUFFER_TYPE}.BufferPerRoute", "buffer": {"max_request_bytes": 1}}
+_BUFFER_KIND = "filters.http.buffer.v3"
+_LARGEST_BODY = {**typed(f"extensions.{_BUFFER_KIND}.BufferPerRoute"), "buffer": {"max_request_bytes": 1}}
 _TOKEN_HEADER = "authorization"  # noqa: S105  a header's name
 
 
@@ -67,7 +64,7 @@ def routes_file(plan: SocketProxyPlan, token: str | None = None) -> str:
         # Asked for by each route by itself: a route that said "who has it not" would not match where it is missing.
         sent = _credentials(plan.client, token)
         allowed, refused = [_with_credentials(route, sent) for route in [*allowed, *refused]], [_no_token()]
-    kind = {"@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"}
+    kind = typed("config.route.v3.RouteConfiguration")
     return _json({"resources": [{**kind, **_routes("allowed", [*allowed, *refused])}]})
 
 
@@ -158,7 +155,7 @@ def _replaced_filters(filters: Mapping[str, Sequence[str]]) -> Tree:
     value = json.dumps(filters, separators=(",", ":"))
     record = {"record": {"key": "filters", "value": value}, "action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     return {
-        "@type": f"{_MUTATION_TYPE}.HeaderMutationPerRoute",
+        **typed(f"extensions.{_MUTATION_KIND}.HeaderMutationPerRoute"),
         "mutations": {"query_parameter_mutations": [{"append": record}]},
     }
 
@@ -212,15 +209,12 @@ def _routes(name: str, routes: Iterable[Tree]) -> Tree:
 
 
 def _routes_source(directory: str) -> Tree:
-    path = {"path": f"{directory}/{ROUTES}", "watched_directory": {"path": directory}}
-    source = {"path_config_source": path, "resource_api_version": "V3"}
-    return {"route_config_name": "allowed", "config_source": source}
+    return {"route_config_name": "allowed", "config_source": watched(f"{directory}/{ROUTES}")}
 
 
-def _listener(name: str, address: str, port: int, routes: Tree) -> Tree:
-    kind = "http_connection_manager.v3.HttpConnectionManager"
-    http = {
-        "@type": f"type.googleapis.com/envoy.extensions.filters.network.{kind}",
+def _listener(name: str, host: str, port: int, routes: Tree) -> Tree:
+    kind = "filters.network.http_connection_manager.v3.HttpConnectionManager"
+    http: Tree = {
         "stat_prefix": name,
         # No HTTP/2, and no upgrade: what Docker calls hijacking would be a way past this list.
         "codec_type": "HTTP1",
@@ -236,20 +230,16 @@ def _listener(name: str, address: str, port: int, routes: Tree) -> Tree:
         "generate_request_id": False,
         "access_log": [_log_of_refusals()],
         "http_filters": [
-            {"name": _MUTATION, "typed_config": {"@type": f"{_MUTATION_TYPE}.HeaderMutation"}},
+            extension(_MUTATION, f"{_MUTATION_KIND}.HeaderMutation"),
             # What is refused is refused before a body has come.
-            {
-                "name": _BUFFER,
-                "typed_config": {"@type": f"{_BUFFER_TYPE}.Buffer", "max_request_bytes": 1},
-                "disabled": True,
-            },
+            {**extension(_BUFFER, f"{_BUFFER_KIND}.Buffer", max_request_bytes=1), "disabled": True},
             _ROUTER,
         ],
     }
-    manager = {"name": "envoy.filters.network.http_connection_manager", "typed_config": http}
+    manager = extension("envoy.filters.network.http_connection_manager", kind, **http)
     return {
         "name": name,
-        "address": {"socket_address": {"address": address, "port_value": port}},
+        "address": address(host, port),
         "per_connection_buffer_limit_bytes": 32 * 1024,
         "filter_chains": [{"filters": [manager]}],
     }
@@ -265,14 +255,9 @@ def _log_of_refusals() -> Tree:
         "status": "%RESPONSE_CODE%",
         "why": "%RESPONSE_CODE_DETAILS%",
     }
-    return {
-        "name": "envoy.access_loggers.stdout",
-        "filter": {"status_code_filter": refused},
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-            "log_format": {"json_format": line},
-        },
-    }
+    kind = "access_loggers.stream.v3.StdoutAccessLog"
+    log = extension("envoy.access_loggers.stdout", kind, log_format={"json_format": line})
+    return {**log, "filter": {"status_code_filter": refused}}
 
 
 def _docker() -> Tree:
@@ -286,12 +271,11 @@ def _docker() -> Tree:
 
 
 def _connection_limit() -> Tree:
-    kind = "downstream_connections.v3.DownstreamConnectionsConfig"
-    limit = {
-        "@type": f"type.googleapis.com/envoy.extensions.resource_monitors.{kind}",
-        "max_active_downstream_connections": _CONNECTIONS,
-    }
-    return {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
+    return extension(
+        "envoy.resource_monitors.global_downstream_max_connections",
+        "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        max_active_downstream_connections=_CONNECTIONS,
+    )
 
 
 def _json(tree: Tree) -> str:
