@@ -5,6 +5,8 @@ import os
 import random
 import socket
 
+import httpx
+
 _WORKERS = 8
 _BLOCK = 10_000 // _WORKERS
 
@@ -30,3 +32,18 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no port is free")
+
+
+class Loopback(httpx.HTTPTransport):
+    """Every name is this machine; what is shown for it is that name's certificate."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        # A request of its own: the client goes by the other one's URL when it keeps cookies.
+        here = httpx.Request(
+            request.method,
+            request.url.copy_with(host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
+        )
+        return super().handle_request(here)

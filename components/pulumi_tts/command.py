@@ -17,7 +17,6 @@ from pulumi_tts.docker.labelled import labelled_containers
 from pulumi_tts.docker.survey import reach, survey
 from pulumi_tts.labels import Finding, Labelled, WayIn, checked
 from pulumi_tts.plan import Survey, plan_stack
-from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.names import admitted_network, edge_name
 from pulumi_tts.policy.folder import NotRunnable, pack_folder
 from pulumi_tts.render.placement import placement_json, placement_table
@@ -86,7 +85,7 @@ def _labels(asked: argparse.Namespace, config: Stack, name: str) -> int:
     if not config.edge.discovery.enabled:
         print("edge.discovery is not enabled in this stack: no label is looked at", file=sys.stderr)
     plan = plan_stack(config, name, local_images=False)
-    routes = [*plan.routes, *([dashboard_route(plan.edge.dashboard)] if plan.edge.dashboard else [])]
+    routes = [*plan.routes, *plan.edge.own_routes]
     taken = frozenset(route.host for route in routes if route.prefix == "/")
     way = WayIn(name, admitted_network(edge_name(name)), taken)
     edge_host = plan.edge_host

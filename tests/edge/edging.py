@@ -20,14 +20,13 @@ import httpx
 
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import EdgePlan, Route, StackPlan, plan_stack
-from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import traefik
 from pulumi_tts.render.self_signed import self_signed
 from pulumi_tts.render.traefik_auth import login_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
 from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
-from tests.loopback import free_port
+from tests.loopback import Loopback, free_port
 from tests.waiting import wait_for
 
 TRAEFIK = shutil.which("traefik", path=str(Path(sys.executable).parent)) or "traefik"
@@ -105,7 +104,7 @@ class Edging:
             os.replace(incoming, files / name)  # noqa: PTH105
 
     def _tls(self, edge: EdgePlan, tls: TlsPlan) -> str:
-        routes = [*self.routes, *([dashboard_route(edge.dashboard)] if edge.dashboard else [])]
+        routes = [*self.routes, *edge.own_routes]
         if tls.self_signed:
             made = self_signed(SEED, tls.domain, leaf_names(tls, routes), datetime.now(UTC))
             self.ca = made.ca
@@ -190,21 +189,6 @@ class Edging:
         if self.process:
             self.process.kill()
             self.process.wait()
-
-
-class Loopback(httpx.HTTPTransport):
-    """Every name is this machine; what is shown for it is that name's certificate."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        extensions = {**request.extensions, "sni_hostname": request.url.host}
-        here = httpx.Request(
-            request.method,
-            request.url.copy_with(host="127.0.0.1"),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=extensions,
-        )
-        return super().handle_request(here)
 
 
 def shown(port: int, host: str) -> str | None:

@@ -18,6 +18,7 @@ from pulumi import automation as auto
 from bootstrap.paths import CHECKOUT, VENV
 from bootstrap.pulumi import Engine
 from bootstrap.stack import project_file, read_yaml, stack_file, write_yaml
+from tests.loopback import Loopback
 
 BASE_ENVIRONMENT = {"PULUMI_CONFIG_PASSPHRASE": "for tests", "PULUMI_SKIP_UPDATE_CHECK": "true"}
 
@@ -143,7 +144,7 @@ class Deployment:
 
     def client(self, *, verify: ssl.SSLContext | bool = True, **options: Any) -> httpx.Client:
         """An HTTP client that finds the stack's host names on this machine, as browsers and curl do."""
-        return httpx.Client(transport=_Loopback(verify=verify), timeout=30, **options)
+        return httpx.Client(transport=_Localhost(verify=verify), timeout=30, **options)
 
     @contextmanager
     def events(self) -> Iterator[list[Event]]:
@@ -188,18 +189,10 @@ def _expecting(no_changes: bool) -> list[str]:
     return ["--expect-no-changes"] if no_changes else []
 
 
-class _Loopback(httpx.HTTPTransport):
+class _Localhost(Loopback):
     """Names under .localhost are this machine; the system's resolver may not know that (RFC 6761)."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if not request.url.host.endswith("localhost"):
+        if request.url.host.endswith("localhost"):
             return super().handle_request(request)
-        # A request of its own: the client goes by the other one's URL when it keeps cookies.
-        here = httpx.Request(
-            request.method,
-            request.url.copy_with(host="127.0.0.1"),
-            headers=request.headers,
-            stream=request.stream,
-            extensions={**request.extensions, "sni_hostname": request.url.host},
-        )
-        return super().handle_request(here)
+        return httpx.HTTPTransport.handle_request(self, request)

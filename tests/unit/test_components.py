@@ -25,7 +25,7 @@ def speech(config: dict[str, Any], **secrets: str) -> dict[str, Any]:
 
     def program() -> pulumi.Output[None]:
         made = SpeechStack("tts-test", {"config": config, "secrets": dict(secrets), "preflight": False})
-        names = ("edge_url", "pools", "dashboard", "discovery")
+        names = ("edge_url", "pools", "dashboard", "discovery", "tls")
         return pulumi.Output.all(*(getattr(made, name) for name in names)).apply(
             lambda all_: outputs.update(zip(names, all_, strict=True))
         )

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 from pulumi.runtime.mocks import MockMonitor
@@ -11,10 +10,11 @@ from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from pulumi_tts.config import ConfigError
 from pulumi_tts.config.pem import chain, names_of
-from pulumi_tts.docker import SpeechStack, TraefikEdge, TraefikEdgeArgs
+from pulumi_tts.docker import TraefikEdge, TraefikEdgeArgs
 from pulumi_tts.render.self_signed import self_signed
 from tests.unit.configs import stack, voice
 from tests.unit.conftest import World, run
+from tests.unit.test_components import speech as stack_made
 
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
@@ -26,18 +26,7 @@ PAIR = self_signed("seed", DOMAIN, [f"*.{DOMAIN}"], datetime.now(UTC))
 
 def speech(tls: dict[str, Any], **secrets: str) -> dict[str, Any]:
     """Makes a stack with TLS on mocks; its outputs."""
-    outputs: dict[str, Any] = {}
-    config = stack(voice(), domain=DOMAIN, edge={"tls": tls, "unprotected": ["login"]})
-
-    def program() -> pulumi.Output[None]:
-        made = SpeechStack("tts-test", {"config": config, "secrets": dict(secrets), "preflight": False})
-        names = ("edge_url", "pools", "dashboard", "tls")
-        return pulumi.Output.all(*(getattr(made, name) for name in names)).apply(
-            lambda all_: outputs.update(zip(names, all_, strict=True))
-        )
-
-    run(program)
-    return outputs
+    return stack_made(stack(voice(), domain=DOMAIN, edge={"tls": tls, "unprotected": ["login"]}), **secrets)
 
 
 def edge(world: World) -> dict[str, Any]:

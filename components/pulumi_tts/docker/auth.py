@@ -10,6 +10,7 @@ import pulumi
 from pulumi_tts.config import ConfigError, Problem
 from pulumi_tts.config.auth import key_weakness, password_weakness
 from pulumi_tts.docker.passwords import generated_token, login_password
+from pulumi_tts.docker.secrets import not_given
 from pulumi_tts.plan.auth import ApiKeyPlan, UserPlan
 
 Secrets = Mapping[str, pulumi.Input[str]]
@@ -49,14 +50,8 @@ def api_keys(name: str, keys: Iterable[ApiKeyPlan], secrets: Secrets, parent: pu
 def _given(key: str | None, secrets: Secrets, weakness: Callable[[str], str | None]) -> pulumi.Output[str] | None:
     if key is None:
         return None
-    if key not in secrets:
-        raise ConfigError(
-            [
-                Problem(
-                    "secrets", repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}"
-                )
-            ]
-        )
+    if problems := not_given([("secrets", key)], secrets):
+        raise ConfigError(problems)
 
     def strong(value: str) -> str:
         if why := weakness(value):

@@ -1,6 +1,6 @@
 """The Traefik edge on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -21,10 +21,11 @@ from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_of
+from pulumi_tts.docker.secrets import not_given
 from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.auth import Login
-from pulumi_tts.plan.edge import dashboard_route, settled, unchecked
+from pulumi_tts.plan.edge import settled, unchecked
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik, traefik_auth
 
@@ -251,16 +252,20 @@ class TraefikEdge(pulumi.ComponentResource):
         return edge
 
 
+def _domain(args: TraefikEdgeArgs) -> str:
+    domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
+    return domain
+
+
 def _checked(args: TraefikEdgeArgs) -> Edge:
     edge: Edge = load_part(Edge, args.get("edge", {}), "edge")
-    domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
     # The names of its routes are known later.
     problems = [
         *front_checks(edge, {}),
         *version_checks(),
-        *tls_checks(edge, domain, []),
+        *tls_checks(edge, _domain(args), []),
         *edge_auth_checks(edge.auth),
-        *_missing_secrets(edge, args.get("secrets", {})),
+        *not_given(_references(edge), args.get("secrets", {})),
     ]
     if problems:
         raise ConfigError(problems)
@@ -268,9 +273,8 @@ def _checked(args: TraefikEdgeArgs) -> Edge:
 
 
 def _planned(name: str, args: TraefikEdgeArgs, edge: Edge) -> EdgePlan:
-    domain: str = load_part(Domain, args.get("domain", "localhost"), "domain")
     local = local_images(args.get("images"))
-    return plan_edge(edge, name, domain, local, keeper=args.get("keeper"), checks=args.get("guard"))
+    return plan_edge(edge, name, _domain(args), local, keeper=args.get("keeper"), checks=args.get("guard"))
 
 
 def _refuse_unchecked(routes: list[Route], plan: EdgePlan) -> None:
@@ -284,14 +288,10 @@ def _refuse_unchecked(routes: list[Route], plan: EdgePlan) -> None:
         raise ConfigError(problems)
 
 
-def _missing_secrets(edge: Edge, secrets: Mapping[str, Any]) -> Iterator[Problem]:
-    # The dashboard's password is an argument of its own.
-    logins = ((path, key) for path, key in secrets_of(edge) if path.startswith("edge.auth."))
-    for path, key in [*(edge.https.secret_references if edge.https else ()), *logins]:
-        if key not in secrets:
-            yield Problem(
-                path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}"
-            )
+def _references(edge: Edge) -> Iterator[tuple[str, str]]:
+    """The secrets that the config refers to; the dashboard's password is an argument of its own."""
+    yield from edge.https.secret_references if edge.https else ()
+    yield from ((path, key) for path, key in secrets_of(edge) if path.startswith("edge.auth."))
 
 
 def _planned_routes(given: Iterable[Any], plan: EdgePlan, edge: Edge | None) -> list[Route]:
@@ -316,7 +316,6 @@ def _refuse_unfit(routes: list[Route], plan: EdgePlan, edge: Edge) -> None:
 
 
 def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:
-    own = [dashboard_route(plan.dashboard)] if plan.dashboard else []
     problems = [
         Problem(
             "routes",
@@ -324,7 +323,7 @@ def _refuse_conflicts(routes: list[Route], plan: EdgePlan) -> None:
             f"takes the place of {first.name!r} ({first.host}{first.prefix}, service {first.service!r})",
             "Give each route a name, a host or path, and for other upstreams a service, of its own",
         )
-        for first, second in conflicts([*own, *routes])
+        for first, second in conflicts([*plan.own_routes, *routes])
     ]
     if problems:
         raise ConfigError(problems)

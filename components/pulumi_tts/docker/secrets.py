@@ -1,5 +1,6 @@
 """The config of a stack, and the secrets that it refers to, out of Pulumi's config."""
 
+from collections.abc import Container, Iterable
 from typing import Any
 
 import pulumi
@@ -53,6 +54,15 @@ def referenced_secrets(stack: Stack, config: pulumi.Config) -> dict[str, pulumi.
     if problems:
         raise ConfigError(problems)
     return secrets
+
+
+def not_given(references: Iterable[tuple[str, str]], given: Container[str]) -> list[Problem]:
+    """A problem for each secret, of a path and a key, that is not among those given to a component."""
+    return [
+        Problem(path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}")
+        for path, key in references
+        if key not in given
+    ]
 
 
 def _problem(path: str, key: str, reason: str) -> Problem:

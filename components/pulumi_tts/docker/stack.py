@@ -19,6 +19,7 @@ from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.secrets import not_given
 from pulumi_tts.docker.survey import Reached, missing, reach, survey, written_down
 from pulumi_tts.docker.tidy import TtsTidy
 from pulumi_tts.docker.weights import TtsWeights
@@ -303,13 +304,8 @@ def _planned(
 
 
 def _refuse_missing(config: Stack, secrets: Mapping[str, pulumi.Input[str]]) -> None:
-    missing = [
-        Problem(path, repr(key), "is not among the secrets that were given", f"Add it: secrets={{{key!r}: …}}")
-        for path, key in config.secret_references
-        if key not in secrets
-    ]
-    if missing:
-        raise ConfigError(missing)
+    if problems := not_given(config.secret_references, secrets):
+        raise ConfigError(problems)
 
 
 def _summary(pool: PoolPlan, plan: StackPlan) -> dict[str, Any]:

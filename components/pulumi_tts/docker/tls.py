@@ -13,9 +13,8 @@ from pulumi_tts.docker.files import CURRENT
 from pulumi_tts.docker.hardening import volume_labels
 from pulumi_tts.docker.passwords import generated_token
 from pulumi_tts.plan import EdgePlan, Route
-from pulumi_tts.plan.edge import dashboard_route
 from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
-from pulumi_tts.render.self_signed import self_signed
+from pulumi_tts.render.self_signed import SelfSigned, self_signed
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, tls_environment, tls_file, tls_files
 
 TLS_FILE = "tls.yml"
@@ -55,7 +54,9 @@ class EdgeTls:
             # Kept in the state: another seed would be another authority, which nobody trusts yet.
             seed = generated_token(f"{plan.name}-authority", parent)
             made = pulumi.Output.all(seed, routes).apply(
-                lambda both: self_signed(both[0], tls.domain, leaf_names(tls, _all(plan, both[1])), datetime.now(UTC))
+                lambda both: self_signed(
+                    both[0], tls.domain, leaf_names(tls, [*both[1], *plan.own_routes]), datetime.now(UTC)
+                )
             )
             self.ca = pulumi.Output.unsecret(made.apply(lambda made: made.ca))
             file = made.apply(lambda made: tls_file(tls, [(made.certificate, made.key)], []))
@@ -66,6 +67,10 @@ class EdgeTls:
             **{name: pulumi.Output.secret(once.apply(itemgetter(name))) for name in names},
         }
         self.volumes = {ACME_FOLDER: _kept(tls.acme.volume, stack, parent)} if tls.acme else {}
+
+
+def _signed(plan: EdgePlan, tls: TlsPlan, seed: str, routes: Iterable[Route]) -> SelfSigned:
+    return self_signed(seed, tls.domain, leaf_names(tls, [*routes, *plan.own_routes]), datetime.now(UTC))
 
 
 def _file(plan: EdgePlan, tls: TlsPlan, secrets: Mapping[str, str], routes: Iterable[Route]) -> str:
@@ -79,11 +84,7 @@ def _file(plan: EdgePlan, tls: TlsPlan, secrets: Mapping[str, str], routes: Iter
     if problems:
         raise ConfigError(problems)
     pairs = [(given.certificate, secrets[given.key]) for given in tls.given]
-    return tls_file(tls, pairs, ordered_names(tls, tls.acme, _all(plan, routes)) if tls.acme else [])
-
-
-def _all(plan: EdgePlan, routes: Iterable[Route]) -> list[Route]:
-    return [*routes, *([dashboard_route(plan.dashboard)] if plan.dashboard else [])]
+    return tls_file(tls, pairs, ordered_names(tls, tls.acme, [*routes, *plan.own_routes]) if tls.acme else [])
 
 
 def _kept(name: str, stack: str, parent: pulumi.Resource) -> pulumi.Output[str]:

@@ -93,6 +93,11 @@ class EdgePlan:
         """Where clients find the edge under its domain."""
         return web_url(self.domain, self.port, https=self.tls is not None)
 
+    @property
+    def own_routes(self) -> tuple[Route, ...]:
+        """The routes that no pool has: the dashboard's, if there is one."""
+        return (dashboard_route(self.dashboard),) if self.dashboard else ()
+
     def url_of(self, route: Route) -> str:
         """Where clients find a route."""
         return route.url(self.port, https=self.tls is not None)
