@@ -1,6 +1,7 @@
 """What watches a stack, on the real Docker: every part is asked, behind the login; who is gone is told of."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -49,36 +50,46 @@ def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory, hook: Hook) 
         yield deployment
 
 
-def page(stack: Deployment, name: str, path: str = "", *, login: bool = True) -> httpx.Response:
-    """What a person finds on one of the pages behind the dashboard's login."""
-    access = stack.outputs()["dashboard"]
-    with stack.client(verify=False, auth=(access["user"], access["password"]) if login else None) as client:
-        return client.get(access[name] + path)
+@dataclass
+class Pages:
+    """What a person finds behind the dashboard's login."""
+
+    stack: Deployment
+    access: dict[str, str]
+
+    def get(self, name: str, path: str, *, login: bool = True) -> httpx.Response:
+        shown = (self.access["user"], self.access["password"]) if login else None
+        with self.stack.client(verify=False, auth=shown) as client:
+            return client.get(self.access[name] + path)
+
+    def targets(self) -> list[dict[str, Any]]:
+        """Whom Prometheus asks."""
+        found: list[dict[str, Any]] = self.get("prometheus", "api/v1/targets").json()["data"]["activeTargets"]
+        return found
+
+    def asked(self, expression: str) -> list[str]:
+        """The values that an expression has now."""
+        answer = self.get("prometheus", f"api/v1/query?query={expression}").json()
+        return [each["value"][1] for each in answer["data"]["result"]]
 
 
-def targets(stack: Deployment) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page(stack, "prometheus", "api/v1/targets").json()["data"]["activeTargets"]
-    return found
+@pytest.fixture(scope="module")
+def pages(stack: Deployment) -> Pages:
+    return Pages(stack, stack.outputs()["dashboard"])
 
 
-def asked(stack: Deployment, expression: str) -> list[dict[str, Any]]:
-    answer = page(stack, "prometheus", f"api/v1/query?query={expression}").json()
-    found: list[dict[str, Any]] = answer["data"]["result"]
-    return found
+def test_every_part_is_asked_and_answers(pages: Pages) -> None:
+    wait_for(lambda: {target["health"] for target in pages.targets()} == {"up"}, 60, glance=1)
+    assert {target["labels"]["job"] for target in pages.targets()} == PARTS
+    wait_for(lambda: pages.asked("probe_success") == ["1"], 60, glance=1)
+    assert pages.asked('node_filesystem_avail_bytes{mountpoint="/volumes"}')
+    assert pages.asked("keeper_instance_serving") == ["1", "1"]
 
 
-def test_every_part_is_asked_and_answers(stack: Deployment) -> None:
-    wait_for(lambda: {target["health"] for target in targets(stack)} == {"up"}, 60, glance=1)
-    assert {target["labels"]["job"] for target in targets(stack)} == PARTS
-    wait_for(lambda: [each["value"][1] for each in asked(stack, "probe_success")] == ["1"], 60, glance=1)
-    assert asked(stack, 'node_filesystem_avail_bytes{mountpoint="/volumes"}')
-    assert asked(stack, "keeper_instance_serving")
-
-
-def test_pages_are_behind_the_dashboards_login(stack: Deployment) -> None:
+def test_pages_are_behind_the_dashboards_login(pages: Pages) -> None:
     for name in ("prometheus", "alertmanager"):
-        assert page(stack, name, "-/healthy", login=False).status_code == httpx.codes.UNAUTHORIZED
-        assert page(stack, name, "-/healthy").status_code == httpx.codes.OK
+        assert pages.get(name, "-/healthy", login=False).status_code == httpx.codes.UNAUTHORIZED
+        assert pages.get(name, "-/healthy").status_code == httpx.codes.OK
 
 
 def test_an_instance_that_is_gone_is_told_of(stack: Deployment, hook: Hook) -> None:
@@ -88,11 +99,11 @@ def test_an_instance_that_is_gone_is_told_of(stack: Deployment, hook: Hook) -> N
     stack.docker.containers.get(f"{stack.full_name}-voice-2").start()
 
 
-def test_a_change_of_what_is_promised_reaches_prometheus_and_restarts_nothing(stack: Deployment) -> None:
+def test_a_change_of_what_is_promised_reaches_prometheus_and_restarts_nothing(stack: Deployment, pages: Pages) -> None:
     before = stack.lasting_ids()
     stack.config["observability"]["slo"] = {"availability": 99.0}
     stack.up()
     assert stack.lasting_ids() == before
     rules = "api/v1/rules?type=alert"
-    wait_for(lambda: "its 99 % allow" in page(stack, "prometheus", rules).text, 30, glance=0.5)
+    wait_for(lambda: "its 99 % allow" in pages.get("prometheus", rules).text, 30, glance=0.5)
     stack.up(expect_no_changes=True)
