@@ -126,7 +126,8 @@ def test_the_same_plan_renders_the_same_bytes_whatever_the_order_of_its_pools() 
 
 
 def test_every_request_is_whole_before_it_goes_on_and_no_answer_makes_it_go_twice() -> None:
-    http = routes_file(plan(voice(), voice(name="direct", guard="none", instances=2), studio()))
+    direct = voice(name="direct", guard="none", instances=2, routes={"pool": "direct.{domain}"})
+    http = routes_file(plan(voice(), direct, studio()))
     for name, router in http["routers"].items():
         last = http["middlewares"][router["middlewares"][-1]]["retry"]
         assert last["maxRequestBodyBytes"] == traefik.WHOLE, name
