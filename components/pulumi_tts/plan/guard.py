@@ -12,6 +12,7 @@ from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.images import Image, envoy_image
 from pulumi_tts.plan.keeper import CarePlan, KeeperPlan, plan_care
 from pulumi_tts.plan.routes import Route
+from pulumi_tts.plan.tracing import TracingPlan
 
 __all__ = [
     "POOL_HEADER",
@@ -145,6 +146,8 @@ class GuardPlan:
     """What the edge does with a request before it comes here."""
     auth: GuardAuthPlan | None = None
     """What it tells the edge about keys, tokens and limits; absent where it is not asked."""
+    tracing: TracingPlan | None = None
+    """How it traces requests; absent where it does not."""
 
     @property
     def url(self) -> str:
@@ -161,6 +164,7 @@ def plan_guard(
     front: FrontPlan,
     local_images: bool,
     auth: GuardAuthPlan | None = None,
+    tracing: TracingPlan | None = None,
 ) -> GuardPlan:
     """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does."""
     plan = GuardPlan(
@@ -172,6 +176,7 @@ def plan_guard(
         drain=guard.drain,
         auth=auth,
         front=front,
+        tracing=tracing,
     )
     return guarding(plan, pools)
 

@@ -78,6 +78,11 @@ def envoy_image(local: bool) -> Image:
     return _official("envoy", versions.images().envoy, local)
 
 
+def jaeger_image(local: bool) -> Image:
+    """Jaeger's image: the official one, or the same program built from its Go modules on the local base."""
+    return _official("jaeger", versions.images().jaeger, local)
+
+
 def _official(name: str, reference: str, local: bool) -> Image:
     if not local:
         return Image(reference)

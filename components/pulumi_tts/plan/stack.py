@@ -27,6 +27,7 @@ from pulumi_tts.plan.ports import proxy_port, published_ports
 from pulumi_tts.plan.routes import Route
 from pulumi_tts.plan.survey import Survey
 from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
+from pulumi_tts.plan.tracing import TracingPlan
 from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
@@ -145,8 +146,9 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         )
         for pool in stack.pools
     )
-    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
-    observability = plan_observability(stack.observability, name) if stack.observability else None
+    observability = plan_observability(stack.observability, name, local_images) if stack.observability else None
+    tracing = observability.tracing if observability else None
+    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images, tracing)
     plan = StackPlan(
         name=name,
         hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
@@ -161,6 +163,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             ],
             checks=guard.name if guard and guard.auth else None,
             observed=observability is not None,
+            tracing=tracing,
         ),
         pools=pools,
         guard=guard,
@@ -198,7 +201,9 @@ def _left_behind(pools: Iterable[PoolPlan], running: Mapping[str, Place]) -> Ite
             yield LeftBehind(instance.name, instance.volume, before.host, instance.host)
 
 
-def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
+def _guard(
+    stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool, tracing: TracingPlan | None
+) -> GuardPlan | None:
     """Absent where there is nothing to guard, and no key, token or limit to check."""
     auth = plan_guard_auth(stack.edge.auth, [stack.edge.limits, *(pool.limits for pool in stack.pools)])
     if not pools and not auth:
@@ -207,7 +212,16 @@ def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images
     elsewhere = [HostKept(host.name, proxy_port(host)) for host in stack.hosts[1:] if host.name in with_guarded]
     keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
     front = plan_front(stack.edge)
-    return plan_guard(stack.guard, keeper, guard_name(name), pools, front=front, local_images=local_images, auth=auth)
+    return plan_guard(
+        stack.guard,
+        keeper,
+        guard_name(name),
+        pools,
+        front=front,
+        local_images=local_images,
+        auth=auth,
+        tracing=tracing,
+    )
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ from pulumi_tts.render.envoy_parts import resources as _resources
 from pulumi_tts.render.envoy_parts import seconds as _seconds
 from pulumi_tts.render.envoy_parts import typed as _typed
 from pulumi_tts.render.envoy_parts import watched as _watched
+from pulumi_tts.render.envoy_tracing import front_tracing, inner_tracing, traces_cluster
 
 INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
 """Says in an answer which instance gave it, for logs and for people who report what went wrong."""
@@ -168,14 +169,16 @@ def _overload(memory: int) -> Tree:
 
 def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     # "Inbound" is what Envoy stops to listen for when it is asked to drain.
-    front = _front_manager(guard.front, layout)
+    tracing = guard.tracing
+    front = _front_manager(guard.front, layout) | ({"tracing": front_tracing(tracing)} if tracing else {})
+    inner = _inner_manager(layout) | ({"tracing": inner_tracing(tracing)} if tracing else {})
     yield _listener("guard", _address(layout.address, layout.port), front, traffic_direction="INBOUND")
     yield {
         **_typed("config.listener.v3.Listener"),
         "name": _INNER,
         "internal_listener": {},
         "per_connection_buffer_limit_bytes": _BUFFER,
-        "filter_chains": [_chain(_inner_manager(layout))],
+        "filter_chains": [_chain(inner)],
     }
     yield _listener("status", _address(layout.address, layout.status_port), _status_manager())
     yield _listener("own", _address("127.0.0.1", layout.own_port), _admin_manager("own", [{"prefix": "/"}], []))
@@ -570,6 +573,8 @@ def _clusters(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     }
     if guard.auth:
         yield from auth_clusters(guard.auth)
+    if guard.tracing:
+        yield traces_cluster(guard.tracing)
     for pool in guard.pools:
         yield _queue(pool)
         yield _pool(pool, layout)

@@ -1,0 +1,130 @@
+"""Jaeger's configuration: it collects, decides what is kept, and keeps it, or sends it on."""
+
+import json
+from dataclasses import dataclass
+
+from pulumi_tts.plan.tracing import COLLECTOR_PORT, PAGE_PATH, PAGE_PORT, JaegerPlan, KeepPlan
+from pulumi_tts.render.yaml_file import Tree
+
+FOLDER = "/traces"
+"""Where traces are kept, in its container."""
+HEALTH_PORT = 13133
+"""On the container's own loopback."""
+
+_SPOKEN = ("url.query", "url.full", "http.url", "http.target")
+"""Attributes that hold queries, in which engines take their text, by the conventions of today and of before."""
+_WHOLE = "10s"
+"""Until a request's spans are all here: each program sends them every 5 s, and all end when the request does."""
+_AT_ONCE = 20_000
+"""Traces that wait for that: of 10 s with 2 000 requests each, which is far more than cards answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where Jaeger listens and keeps things; tests have other places."""
+
+    address: str = "0.0.0.0"  # noqa: S104  within its container
+    collector: int = COLLECTOR_PORT
+    page: int = PAGE_PORT
+    health: int = HEALTH_PORT
+    metrics: int = 8888
+    folder: str = FOLDER
+    secrets: str = "/files/current"
+    """Where the values of headers are, each a file of its header's name."""
+
+
+IN_CONTAINER = Layout()
+
+
+def static_arguments(jaeger: JaegerPlan, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
+    """Jaeger's command line, its whole configuration included: it reads that only when it starts."""
+    return (f"--config=yaml:{json.dumps(settings(jaeger, layout))}",)  # JSON is YAML
+
+
+def settings(jaeger: JaegerPlan, layout: Layout) -> Tree:
+    """The collector in it: what it receives, what it does with that, and where it leaves it."""
+    decides = jaeger.keep.ratio < 1
+    exporters = _exporters(jaeger, layout)
+    processors: Tree = {
+        # Beyond this it refuses spans, rather than end by its container's limit.
+        "memory_limiter": {"check_interval": "1s", "limit_mib": jaeger.memory * 3 // 4},
+        "attributes": {"actions": [{"key": key, "action": "delete"} for key in _SPOKEN]},
+        **({"tail_sampling": _tail_sampling(jaeger.keep)} if decides else {}),
+        "batch": {},
+    }
+    kept_here: Tree = {} if jaeger.export else _kept_here(jaeger, layout)
+    extensions: Tree = {
+        "healthcheckv2": {"use_v2": True, "http": {"endpoint": f"127.0.0.1:{layout.health}"}},
+        **kept_here,
+    }
+    return {
+        "extensions": extensions,
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"{layout.address}:{layout.collector}"}}}},
+        "processors": processors,
+        "exporters": exporters,
+        "service": {
+            "extensions": list(extensions),
+            "pipelines": {
+                "traces": {"receivers": ["otlp"], "processors": list(processors), "exporters": list(exporters)}
+            },
+            "telemetry": {
+                "resource": {"service.name": jaeger.name},
+                "logs": {"level": "info", "encoding": "json"},
+                "metrics": {"readers": [{"pull": {"exporter": {"prometheus": _metrics(layout)}}}]},
+            },
+        },
+    }
+
+
+def _metrics(layout: Layout) -> Tree:
+    return {"host": layout.address, "port": layout.metrics}
+
+
+def _tail_sampling(keep: KeepPlan) -> Tree:
+    """What one of these says yes to is kept."""
+    late = f'Double(attributes["first_byte_ms"]) > {keep.slow}'
+    return {
+        "decision_wait": _WHOLE,
+        "num_traces": _AT_ONCE,
+        "policies": [
+            # What a client is told of its own mistake (4xx) is an error to the edge's client span, and to no other.
+            _condition("failed", 'status.code == STATUS_CODE_ERROR and name != "ReverseProxy"'),
+            # Of a request that never got an answer, it is no number.
+            _condition("slow", f'attributes["first_byte_ms"] != nil and {late}'),
+            {
+                "name": "rest",
+                "type": "probabilistic",
+                "probabilistic": {"sampling_percentage": keep.ratio * 100},
+            },
+        ],
+    }
+
+
+def _condition(name: str, holds: str) -> Tree:
+    """Keeps what has a span for which this holds, in the collector's own language of conditions (OTTL)."""
+    return {"name": name, "type": "ottl_condition", "ottl_condition": {"error_mode": "ignore", "span": [holds]}}
+
+
+def _kept_here(jaeger: JaegerPlan, layout: Layout) -> Tree:
+    kept = {
+        "directories": {"keys": f"{layout.folder}/keys", "values": f"{layout.folder}/values"},
+        "ephemeral": False,
+        "ttl": {"spans": f"{jaeger.retention}s"},
+    }
+    return {
+        "jaeger_storage": {"backends": {"kept": {"badger": kept}}},
+        "jaeger_query": {
+            "storage": {"traces": "kept"},
+            "base_path": PAGE_PATH,
+            "http": {"endpoint": f"{layout.address}:{layout.page}"},
+            # Of use to nobody here; its port would be open for all.
+            "grpc": {"endpoint": "127.0.0.1:0"},
+        },
+    }
+
+
+def _exporters(jaeger: JaegerPlan, layout: Layout) -> Tree:
+    if jaeger.export is None:
+        return {"jaeger_storage_exporter": {"trace_storage": "kept"}}
+    headers = {name: f"${{file:{layout.secrets}/{name}}}" for name, _ in jaeger.export.headers}
+    return {"otlphttp": {"endpoint": jaeger.export.endpoint, **({"headers": headers} if headers else {})}}
