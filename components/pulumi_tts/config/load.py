@@ -14,6 +14,7 @@ from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge
 from pulumi_tts.config.fields import Domain
+from pulumi_tts.config.front import AccessLog
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.guard_checks import canary_checks
@@ -243,6 +244,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,
+    "access_log": AccessLog,
     "discovery": Discovery,
     "password": SecretReference,
     "auth": Auth,

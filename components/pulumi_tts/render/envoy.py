@@ -15,8 +15,10 @@ from typing import Any
 from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
 from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
+    INSTANCE_HEADER,
     POOL_HEADER,
     PORT,
+    ROUTE_HEADER,
     RUN,
     STATUS_PORT,
     ActiveCheck,
@@ -26,6 +28,7 @@ from pulumi_tts.plan.guard import (
     PoolGuardPlan,
 )
 from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
+from pulumi_tts.render.envoy_log import access_logs
 from pulumi_tts.render.envoy_parts import Tree, to_json
 from pulumi_tts.render.envoy_parts import address as _address
 from pulumi_tts.render.envoy_parts import extension as _extension
@@ -35,8 +38,6 @@ from pulumi_tts.render.envoy_parts import typed as _typed
 from pulumi_tts.render.envoy_parts import watched as _watched
 from pulumi_tts.render.envoy_tracing import front_tracing, inner_tracing, traces_cluster
 
-INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
-"""Says in an answer which instance gave it, for logs and for people who report what went wrong."""
 RETRY_AFTER = "5"
 """Seconds after which a client that found no slot, or no instance, may come again."""
 
@@ -229,7 +230,7 @@ def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
         # What a WebSocket carries is no upload.
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router()]}],
         "local_reply_config": _local_replies(),
-        "access_log": [_access_log()],
+        "access_log": access_logs(front),
     }
 
 
@@ -370,32 +371,6 @@ def _local_replies() -> Tree:
     }
 
 
-def _access_log() -> Tree:
-    return _extension(
-        "envoy.access_loggers.stdout",
-        "access_loggers.stream.v3.StdoutAccessLog",
-        log_format={
-            "json_format": {
-                "timestamp": "%START_TIME%",
-                "method": "%REQ(:METHOD)%",
-                # Without the query: engines take their text there.
-                "path": "%PATH(NQ)%",
-                "status": "%RESPONSE_CODE%",
-                "duration_ms": "%DURATION%",
-                "user_agent": "%REQ(USER-AGENT)%",
-                "user": f"%REQ({USER_HEADER})%",
-                "client_ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-                "request_id": "%REQ(X-REQUEST-ID)%",
-                "pool": f"%REQ({POOL_HEADER})%",
-                "instance": f"%RESP({INSTANCE_HEADER})%",
-                "bytes_received": "%BYTES_RECEIVED%",
-                "bytes_sent": "%BYTES_SENT%",
-                "flags": "%RESPONSE_FLAGS%",
-            }
-        },
-    )
-
-
 # ---- routes
 
 
@@ -506,7 +481,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tre
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER, USER_HEADER, "x-envoy-external-address"],
+        "request_headers_to_remove": [POOL_HEADER, ROUTE_HEADER, USER_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],

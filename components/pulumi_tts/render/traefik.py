@@ -11,6 +11,7 @@ from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_tracing import tracing_arguments, without_clients_traces
+from pulumi_tts.render.traefik_log import log_arguments
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
@@ -55,8 +56,7 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
-        "--accessLog=true",
-        "--accessLog.format=json",
+        *log_arguments(edge.front),
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
     )
