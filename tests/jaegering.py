@@ -20,6 +20,8 @@ from tests.waiting import wait_for
 
 SOON = 30
 """Seconds in which a trace is there: each program sends its spans every 5 s."""
+WAIT = 7
+"""Seconds from a trace's first span until it is decided whether it is kept; in a stack, that is longer."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ def jaegering(folder: Path, plan: StackPlan) -> Iterator[Jaegering]:
         metrics=free_port(),
         folder=str(folder / "traces"),
         secrets=str(folder / "secrets"),
+        wait=WAIT,
     )
     running = Jaegering(folder, plan.observability.jaeger, layout)
     try:

@@ -11,7 +11,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import NoOpTracer, Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers
 
@@ -23,8 +23,13 @@ _WAITING = 1024
 """Spans that wait to be sent; what is more is dropped."""
 _FAILED = 500
 
-_TRACER = trace.get_tracer("voice")
 _CONTEXT = TraceContextTextMapPropagator()
+
+
+class _Spans:
+    """Where spans begin; those of before the start, and without one, are not recorded."""
+
+    tracer: Tracer = NoOpTracer()
 
 
 def start(environment: Mapping[str, str], instance: str) -> None:
@@ -44,14 +49,15 @@ def start(environment: Mapping[str, str], instance: str) -> None:
     chosen = None if environment.get("OTEL_TRACES_SAMPLER") else ParentBased(ALWAYS_OFF)
     provider = TracerProvider(sampler=chosen, resource=Resource.create({"service.instance.id": instance}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_PATIENCE), max_queue_size=_WAITING))
-    trace.set_tracer_provider(provider)
+    # Not as OpenTelemetry's own for the whole process: FastAPI would make spans too, with queries in them.
+    _Spans.tracer = provider.get_tracer("voice")
 
 
 @contextmanager
 def request(method: str, path: str, headers: Headers, request_id: str) -> Iterator[Span]:
     """The span of a request, a child of its caller's, until its answer is whole."""
     told = {"http.request.method": method, "url.path": path, "request_id": request_id}
-    with _TRACER.start_as_current_span(
+    with _Spans.tracer.start_as_current_span(
         method, context=_CONTEXT.extract(headers), kind=SpanKind.SERVER, attributes=told, record_exception=False
     ) as span:
         yield span
@@ -71,8 +77,8 @@ def work_of(asked: Span, since: int, name: str) -> Iterator[None]:
     ``since`` is in nanoseconds of this machine's clock.
     """
     context = trace.set_span_in_context(asked)
-    _TRACER.start_span("queue", context=context, start_time=since).end()
-    with _TRACER.start_as_current_span(name, context=context, record_exception=False):
+    _Spans.tracer.start_span("queue", context=context, start_time=since).end()
+    with _Spans.tracer.start_as_current_span(name, context=context, record_exception=False):
         yield
 
 
@@ -87,7 +93,7 @@ async def synthesis(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes,
     It ends with its request, and not with what is made first: who keeps traces by how requests went sees all of one
     at once.
     """
-    span = _TRACER.start_span("synthesis")
+    span = _Spans.tracer.start_span("synthesis")
     try:
         async with aclosing(parts):
             async for part in parts:

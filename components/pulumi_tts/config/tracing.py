@@ -28,13 +28,16 @@ CollectorUrl = Annotated[
 
 
 class Keep(Strict):
-    """Which traces are kept, as Jaeger decides when a request is over; those in which anything failed always are."""
+    """Which traces are kept, as Jaeger decides 30 s after a trace's first span has come; all at once with `ratio: 1`.
+
+    Always kept: those of requests that failed, or in which a try at an instance did; and of answers that go on for
+    longer than that.
+    """
 
     ratio: Annotated[float, Field(ge=0, le=1, strict=False)] = 1.0
-    """The share that is kept of requests that went well, 0 to 1. Default: 1, all; less makes traces show up 10 s
-    later."""
+    """The share that is kept of all others, 0 to 1. Default: 1."""
     slow: Milliseconds = 5000
-    """Requests whose answer took longer to begin are all kept, as those are that failed. Default: 5s."""
+    """Requests whose answer took longer to begin are all kept. Default: 5s."""
 
 
 class Export(Strict):

@@ -12,6 +12,8 @@ COLLECTOR_PORT = 4318
 PAGE_PORT = 16686
 """Where Jaeger's page and API are."""
 PAGE_PATH = "/jaeger"
+KEEP_WAIT = 30
+"""Seconds from a trace's first span until it is decided whether it is kept."""
 RETENTION = 3 * 24 * 3600
 """Seconds; Jaeger's own default for what is kept on disk."""
 
@@ -80,7 +82,9 @@ def plan_jaeger(tracing: Tracing, stack: str, local_images: bool) -> JaegerPlan:
         volume=f"{name}-traces",
         keep=KeepPlan(tracing.keep.ratio, tracing.keep.slow),
         retention=tracing.retention or RETENTION,
-        export=ExportPlan(export.endpoint.rstrip("/"), tuple((h, ref.secret) for h, ref in sorted(export.headers.items())))
+        export=ExportPlan(
+            export.endpoint.rstrip("/"), tuple((h, ref.secret) for h, ref in sorted(export.headers.items()))
+        )
         if export
         else None,
         memory=tracing.memory,

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from pulumi_tts.plan.tracing import COLLECTOR_PORT, PAGE_PATH, PAGE_PORT, JaegerPlan, KeepPlan
+from pulumi_tts.plan.tracing import COLLECTOR_PORT, KEEP_WAIT, PAGE_PATH, PAGE_PORT, JaegerPlan
 from pulumi_tts.render.yaml_file import Tree
 
 FOLDER = "/traces"
@@ -13,10 +13,8 @@ HEALTH_PORT = 13133
 
 _SPOKEN = ("url.query", "url.full", "http.url", "http.target")
 """Attributes that hold queries, in which engines take their text, by the conventions of today and of before."""
-_WHOLE = "10s"
-"""Until a request's spans are all here: each program sends them every 5 s, and all end when the request does."""
-_AT_ONCE = 20_000
-"""Traces that wait for that: of 10 s with 2 000 requests each, which is far more than cards answer."""
+_PER_MEBIBYTE = 40
+"""Traces that may wait to be decided on, for each MiB of memory: one is 10 KB here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,8 @@ class Layout:
     folder: str = FOLDER
     secrets: str = "/files/current"
     """Where the values of headers are, each a file of its header's name."""
+    wait: int = KEEP_WAIT
+    """Seconds from a trace's first span until it is decided on; each program sends its spans every 5 s."""
 
 
 IN_CONTAINER = Layout()
@@ -49,7 +49,7 @@ def settings(jaeger: JaegerPlan, layout: Layout) -> Tree:
         # Beyond this it refuses spans, rather than end by its container's limit.
         "memory_limiter": {"check_interval": "1s", "limit_mib": jaeger.memory * 3 // 4},
         "attributes": {"actions": [{"key": key, "action": "delete"} for key in _SPOKEN]},
-        **({"tail_sampling": _tail_sampling(jaeger.keep)} if decides else {}),
+        **({"tail_sampling": _tail_sampling(jaeger, layout.wait)} if decides else {}),
         "batch": {},
     }
     kept_here: Tree = {} if jaeger.export else _kept_here(jaeger, layout)
@@ -80,17 +80,25 @@ def _metrics(layout: Layout) -> Tree:
     return {"host": layout.address, "port": layout.metrics}
 
 
-def _tail_sampling(keep: KeepPlan) -> Tree:
+def _tail_sampling(jaeger: JaegerPlan, wait: int) -> Tree:
     """What one of these says yes to is kept."""
-    late = f'Double(attributes["first_byte_ms"]) > {keep.slow}'
+    keep = jaeger.keep
     return {
-        "decision_wait": _WHOLE,
-        "num_traces": _AT_ONCE,
+        "decision_wait": f"{wait}s",
+        "num_traces": jaeger.memory * _PER_MEBIBYTE,
         "policies": [
-            # What a client is told of its own mistake (4xx) is an error to the edge's client span, and to no other.
-            _condition("failed", 'status.code == STATUS_CODE_ERROR and name != "ReverseProxy"'),
+            # What a client is told of its own mistake (4xx) is an error to client spans, and to no others; a try that
+            # failed is one, also where the next one went well.
+            _condition(
+                "failed",
+                "status.code == STATUS_CODE_ERROR and kind != SPAN_KIND_CLIENT",
+                'name == "try" and IsMatch(attributes["response_flags"], "^(U|SI)")',
+            ),
             # Of a request that never got an answer, it is no number.
-            _condition("slow", f'attributes["first_byte_ms"] != nil and {late}'),
+            _condition(
+                "slow", f'attributes["first_byte_ms"] != nil and Double(attributes["first_byte_ms"]) > {keep.slow}'
+            ),
+            _under_way(),
             {
                 "name": "rest",
                 "type": "probabilistic",
@@ -100,9 +108,27 @@ def _tail_sampling(keep: KeepPlan) -> Tree:
     }
 
 
-def _condition(name: str, holds: str) -> Tree:
-    """Keeps what has a span for which this holds, in the collector's own language of conditions (OTTL)."""
-    return {"name": name, "type": "ottl_condition", "ottl_condition": {"error_mode": "ignore", "span": [holds]}}
+def _under_way() -> Tree:
+    """Keeps what is not over when it has to be decided on: nobody knows how it ends, and what comes later follows.
+
+    Traefik's second span ends when an answer begins, its first, which alone names an entry point, when it is whole.
+    """
+    over = {"key": "entry_point", "values": [".+"], "enabled_regex_matching": True, "invert_match": True}
+    return {
+        "name": "under-way",
+        "type": "and",
+        "and": {
+            "and_sub_policy": [
+                _condition("begun", 'name == "ReverseProxy"'),
+                {"name": "not-over", "type": "string_attribute", "string_attribute": over},
+            ]
+        },
+    }
+
+
+def _condition(name: str, *any_holds: str) -> Tree:
+    """Keeps what has a span for which one of these holds, in the collector's own language of conditions (OTTL)."""
+    return {"name": name, "type": "ottl_condition", "ottl_condition": {"error_mode": "ignore", "span": list(any_holds)}}
 
 
 def _kept_here(jaeger: JaegerPlan, layout: Layout) -> Tree:

@@ -10,9 +10,9 @@ from pulumi_tts.plan.observability import BUCKETS
 from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
-from pulumi_tts.render.traefik_tracing import tracing_arguments, without_clients_traces
 from pulumi_tts.render.traefik_log import log_arguments
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
+from pulumi_tts.render.traefik_tracing import tracing_arguments, without_clients_traces
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.

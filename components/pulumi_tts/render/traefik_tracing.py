@@ -1,5 +1,6 @@
 """How the edge traces: the first span of each request, and nothing in it of what is spoken."""
 
+from pulumi_tts.plan.guard import INSTANCE_HEADER
 from pulumi_tts.plan.tracing import TracingPlan
 from pulumi_tts.render.yaml_file import Tree
 
@@ -14,7 +15,7 @@ def tracing_arguments(tracing: TracingPlan) -> tuple[str, ...]:
         "--tracing=true",
         f"--tracing.serviceName={tracing.stack}-edge",
         f"--tracing.sampleRate={tracing.ratio:g}",
-        "--tracing.capturedResponseHeaders=X-Request-Id,X-Pulumi-Tts-Instance",
+        f"--tracing.capturedResponseHeaders=X-Request-Id,{INSTANCE_HEADER}",
         f"--tracing.otlp.http.endpoint={tracing.collector}/v1/traces",
     )
 
