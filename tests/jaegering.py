@@ -71,7 +71,7 @@ class Jaegering:
 
     folder: Path
     plan: JaegerPlan
-    layout: jaeger.Layout = field(default_factory=lambda: jaeger.Layout())
+    layout: jaeger.Layout = field(default_factory=jaeger.Layout)
     process: subprocess.Popen[bytes] | None = None
 
     @property
