@@ -83,9 +83,10 @@ class Jaegering:
         return f"http://127.0.0.1:{self.layout.page}{PAGE_PATH}/api"
 
     def start(self) -> None:
+        (self.folder / jaeger.SETTINGS).write_text(jaeger.settings_file(self.plan, self.layout))
         with (self.folder / "jaeger.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(program()), *jaeger.static_arguments(self.plan, self.layout)],
+                [str(program()), *jaeger.command(str(self.folder))[1:]],
                 stdout=log,
                 stderr=log,
                 env=os.environ | {"HOME": str(self.folder)},
@@ -159,8 +160,7 @@ def _span(given: dict[str, Any], services: dict[str, str]) -> Span:
 @contextmanager
 def jaegering(folder: Path, plan: StackPlan) -> Iterator[Jaegering]:
     """The Jaeger of a plan."""
-    assert plan.observability, "this plan traces nothing"
-    assert plan.observability.jaeger, "this plan traces nothing"
+    assert plan.jaeger, "this plan traces nothing"
     layout = jaeger.Layout(
         address="127.0.0.1",
         collector=free_port(),
@@ -171,7 +171,7 @@ def jaegering(folder: Path, plan: StackPlan) -> Iterator[Jaegering]:
         secrets=str(folder / "secrets"),
         wait=WAIT,
     )
-    running = Jaegering(folder, plan.observability.jaeger, layout)
+    running = Jaegering(folder, plan.jaeger, layout)
     try:
         running.start()
         yield running

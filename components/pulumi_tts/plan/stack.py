@@ -19,7 +19,7 @@ from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
 from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
-from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability
+from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability, watching_pages
 from pulumi_tts.plan.pages import keeper_page
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
@@ -27,7 +27,7 @@ from pulumi_tts.plan.ports import proxy_port, published_ports
 from pulumi_tts.plan.routes import Route
 from pulumi_tts.plan.survey import Survey
 from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
-from pulumi_tts.plan.tracing import TracingPlan
+from pulumi_tts.plan.tracing import JaegerPlan, TracingPlan, plan_jaeger
 from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
@@ -87,6 +87,8 @@ class StackPlan:
     """Absent where no pool is guarded, and it checks nothing for the edge."""
     observability: ObservabilityPlan | None
     """Absent where nothing watches the stack."""
+    jaeger: JaegerPlan | None
+    """What takes traces; absent where nothing is traced."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -133,6 +135,9 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         container: port for container, port in found.ports.items() if hosts.get(container) == found.host_of(container)
     }
     published = published_ports(stack.hosts, hosts, staying, found.ports_in_use(), found.silent)
+    traced = stack.observability.tracing if stack.observability else None
+    jaeger = plan_jaeger(traced, name, local_images) if traced else None
+    tracing = jaeger.tracing if jaeger else None
     pools = tuple(
         plan_pool(
             pool,
@@ -146,25 +151,25 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         )
         for pool in stack.pools
     )
-    observability = plan_observability(stack.observability, name, local_images) if stack.observability else None
-    tracing = observability.tracing if observability else None
     guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images, tracing)
+    edge = plan_edge(
+        stack.edge,
+        edge_name(name),
+        stack.domain,
+        local_images,
+        pages=[
+            *([keeper_page(guard.keeper.url)] if guard else []),
+            *(watching_pages(name) if stack.observability else ()),
+            *([jaeger.page] if jaeger and jaeger.page else []),
+        ],
+        checks=guard.name if guard and guard.auth else None,
+        observed=stack.observability is not None,
+        tracing=tracing,
+    )
     plan = StackPlan(
         name=name,
         hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
-        edge=plan_edge(
-            stack.edge,
-            edge_name(name),
-            stack.domain,
-            local_images,
-            pages=[
-                *([keeper_page(guard.keeper.url)] if guard else []),
-                *(observability.pages if observability else ()),
-            ],
-            checks=guard.name if guard and guard.auth else None,
-            observed=observability is not None,
-            tracing=tracing,
-        ),
+        edge=edge,
         pools=pools,
         guard=guard,
         placement=placement,
@@ -172,7 +177,18 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         fill=plan_fill(stack.hub, local_images),
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
-        observability=observability,
+        observability=plan_observability(
+            stack.observability,
+            name,
+            edge=edge,
+            guard=guard,
+            pools=pools,
+            host=stack.hosts[0].name,
+            local_images=local_images,
+        )
+        if stack.observability
+        else None,
+        jaeger=jaeger,
     )
     problems = list(_long_names(plan))
     if problems:

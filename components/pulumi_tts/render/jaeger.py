@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pulumi_tts.plan.tracing import COLLECTOR_PORT, KEEP_WAIT, PAGE_PATH, PAGE_PORT, JaegerPlan
 from pulumi_tts.render.yaml_file import Tree
 
+SETTINGS = "jaeger.yml"
 FOLDER = "/traces"
 """Where traces are kept, in its container."""
 HEALTH_PORT = 13133
@@ -36,13 +37,17 @@ class Layout:
 IN_CONTAINER = Layout()
 
 
-def static_arguments(jaeger: JaegerPlan, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
-    """Jaeger's command line, its whole configuration included: it reads that only when it starts."""
-    return (f"--config=yaml:{json.dumps(settings(jaeger, layout))}",)  # JSON is YAML
+def command(directory: str) -> list[str]:
+    """Jaeger's command line, in its official image and in ours; it reads its file again when it is told to."""
+    return ["/cmd/jaeger/jaeger-linux", f"--config=file:{directory}/{SETTINGS}"]
 
 
-def settings(jaeger: JaegerPlan, layout: Layout) -> Tree:
-    """The collector in it: what it receives, what it does with that, and where it leaves it."""
+def settings_file(jaeger: JaegerPlan, layout: Layout = IN_CONTAINER) -> str:
+    """What it receives, what it does with that, and where it leaves it."""
+    return json.dumps(_settings(jaeger, layout), indent=1)  # JSON is YAML
+
+
+def _settings(jaeger: JaegerPlan, layout: Layout) -> Tree:
     decides = jaeger.keep.ratio < 1
     exporters = _exporters(jaeger, layout)
     processors: Tree = {
