@@ -228,6 +228,7 @@ def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterat
         status_port=free_port(),
         own_port=free_port(),
         auth_port=free_port(),
+        traces_port=free_port(),
         files=str(folder / "files"),
     )
     guard = Guarding(folder, stubs, layout)

@@ -44,6 +44,7 @@ from pulumi_tts.config.tls import (
     SelfSigned,
     Tls,
 )
+from pulumi_tts.config.tracing import Export, Keep, Tracing
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -300,6 +301,10 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dns": Dns,
     "credentials": SecretReference,
     "observability": Observability,
+    "tracing": Tracing,
+    "keep": Keep,
+    "export": Export,
+    "export.headers": SecretReference,
     "prometheus": Prometheus,
     "retention": Retention,
     "remote_write": RemoteWrite,

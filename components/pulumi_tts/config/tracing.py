@@ -50,9 +50,10 @@ class Export(Strict):
 
 
 class Tracing(Strict):
-    """One trace for each request, from the edge to the last byte of speech, by OpenTelemetry; never with what is spoken.
+    """One trace for each request, from the edge to the last byte of speech; never with what is spoken.
 
-    A change that concerns the edge (the first two keys, and whether there is any of it) replaces it: a moment without.
+    Whether there is any of it, and a change of `ratio`, replaces the edge and ends the guard's streams. A change of
+    `follow_clients` is live; all else replaces Jaeger alone, which no request notices.
     """
 
     ratio: Annotated[float, Field(gt=0, le=1, strict=False)] = 1.0

@@ -27,7 +27,7 @@ from pulumi_tts.plan.ports import proxy_port, published_ports
 from pulumi_tts.plan.routes import Route
 from pulumi_tts.plan.survey import Survey
 from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
-from pulumi_tts.plan.tracing import JaegerPlan, TracingPlan, plan_jaeger
+from pulumi_tts.plan.tracing import COLLECTOR_PORT, JaegerPlan, TracingPlan, plan_jaeger
 from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
@@ -148,6 +148,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             published=published,
             https=stack.edge.https is not None,
             mps=placement.mps,
+            traces=f"http://{guard_name(name)}:{COLLECTOR_PORT}" if tracing else None,
         )
         for pool in stack.pools
     )

@@ -72,6 +72,19 @@ class JaegerPlan:
         return None if self.export else Page("jaeger", PAGE_PATH, f"http://{self.name}:{PAGE_PORT}")
 
 
+def otel_environment(service: str, collector: str) -> tuple[tuple[str, str], ...]:
+    """What engines are told that understand OpenTelemetry's variables: who they are, and where their spans go.
+
+    They begin no trace: who asks after their health is not a request.
+    """
+    return (
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_SERVICE_NAME", service),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+    )
+
+
 def plan_jaeger(tracing: Tracing, stack: str, local_images: bool) -> JaegerPlan:
     """What follows from the config; ``stack`` begins the names of what is made."""
     name = jaeger_name(stack)

@@ -27,6 +27,7 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.plan.tracing import COLLECTOR_PORT
 from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
 from pulumi_tts.render.envoy_log import access_logs
 from pulumi_tts.render.envoy_parts import Tree, to_json
@@ -36,7 +37,7 @@ from pulumi_tts.render.envoy_parts import resources as _resources
 from pulumi_tts.render.envoy_parts import seconds as _seconds
 from pulumi_tts.render.envoy_parts import typed as _typed
 from pulumi_tts.render.envoy_parts import watched as _watched
-from pulumi_tts.render.envoy_tracing import front_tracing, inner_tracing, traces_cluster
+from pulumi_tts.render.envoy_tracing import front_tracing, inner_tracing, relay_manager, traces_cluster
 
 RETRY_AFTER = "5"
 """Seconds after which a client that found no slot, or no instance, may come again."""
@@ -77,6 +78,7 @@ class Layout:
     status_port: int = STATUS_PORT
     own_port: int = OWN_PORT
     auth_port: int = AUTH_PORT
+    traces_port: int = COLLECTOR_PORT
     files: str = "/files/current"
     """Where the courier moves what is not the keeper's to pass on."""
 
@@ -181,6 +183,9 @@ def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
         "per_connection_buffer_limit_bytes": _BUFFER,
         "filter_chains": [_chain(inner)],
     }
+    if tracing:
+        where = _address(layout.address, layout.traces_port)
+        yield _listener("traces", where, relay_manager(_router()))
     yield _listener("status", _address(layout.address, layout.status_port), _status_manager())
     yield _listener("own", _address("127.0.0.1", layout.own_port), _admin_manager("own", [{"prefix": "/"}], []))
     if guard.auth:

@@ -5,10 +5,13 @@ from urllib.parse import urlsplit
 from pulumi_tts.plan.auth import USER_HEADER
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.plan.tracing import TracingPlan
-from pulumi_tts.render.envoy_parts import Tree, address, typed
+from pulumi_tts.render.envoy_parts import Tree, address, extension, typed
 
 _CLUSTER = "guard_traces"
 """No pool's name has an underscore."""
+_PATH = "/v1/traces"
+_LARGEST_BATCH = 4 * 1024 * 1024
+"""Bytes: 512 spans, the most that OpenTelemetry sends at once, are some 300 KB."""
 _PATIENCE = "2s"
 """For a batch of spans to be taken. What is not is dropped; no request waits for it."""
 
@@ -42,6 +45,42 @@ def inner_tracing(tracing: TracingPlan) -> Tree:
     )
 
 
+def relay_manager(router: Tree) -> Tree:
+    """Passes on what engines send, and nothing else: they are on no network with the one who takes traces, whose page
+    has no login there.
+
+    One that is broken into can tell of requests that never were, and no more of them than this lets through.
+    """
+    limit = extension(
+        "envoy.filters.http.local_ratelimit",
+        "filters.http.local_ratelimit.v3.LocalRateLimit",
+        stat_prefix="traces",
+        token_bucket={"max_tokens": 100, "tokens_per_fill": 50, "fill_interval": "1s"},
+        filter_enabled={"default_value": {"numerator": 100}},
+        filter_enforced={"default_value": {"numerator": 100}},
+    )
+    largest = extension(
+        "envoy.filters.http.body_size_limit",
+        "filters.http.body_size_limit.v3.BodySizeLimit",
+        max_request_bytes=_LARGEST_BATCH,
+    )
+    posting = [{"name": ":method", "string_match": {"exact": "POST"}}]
+    route = {
+        "match": {"path": _PATH, "headers": posting},
+        "route": {"cluster": _CLUSTER, "timeout": _PATIENCE},
+    }
+    return {
+        "stat_prefix": "traces",
+        "codec_type": "HTTP1",
+        "route_config": {
+            "virtual_hosts": [{"name": "traces", "domains": ["*"], "routes": [route]}],
+            "validate_clusters": False,
+        },
+        "request_timeout": _PATIENCE,
+        "http_filters": [limit, largest, router],
+    }
+
+
 def traces_cluster(tracing: TracingPlan) -> Tree:
     """Where spans are sent."""
     collector = urlsplit(tracing.collector)
@@ -64,7 +103,7 @@ def _tracing(tracing: TracingPlan, *, operation: str, custom_tags: list[Tree], *
                 "service_name": f"{tracing.stack}-guard",
                 "http_service": {
                     "http_uri": {
-                        "uri": f"{tracing.collector}/v1/traces",
+                        "uri": f"{tracing.collector}{_PATH}",
                         "cluster": _CLUSTER,
                         "timeout": _PATIENCE,
                     }

@@ -10,7 +10,8 @@ SETTINGS = "jaeger.yml"
 FOLDER = "/traces"
 """Where traces are kept, in its container."""
 HEALTH_PORT = 13133
-"""On the container's own loopback."""
+HEALTH = f"http://127.0.0.1:{HEALTH_PORT}/status"
+"""Where it says that it is well, on the container's own loopback."""
 
 _SPOKEN = ("url.query", "url.full", "http.url", "http.target")
 """Attributes that hold queries, in which engines take their text, by the conventions of today and of before."""
