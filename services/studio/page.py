@@ -38,7 +38,8 @@ def build(settings: Settings, work: Work) -> gr.Blocks:
         start = time.monotonic()
         if len(text) > settings.max_characters:
             raise gr.Error(f"The text has {len(text)} characters; {settings.max_characters} are taken at once.")
-        asked = request.request.state  # by Edge, of the request that this is queued by
+        assert request.request  # noqa: S101 - the one that this was queued by, with what Edge has left in its state
+        asked = request.request.state
         try:
             with tracing.work_of(asked.span, asked.began, API_NAME), work.one():
                 voice = find(voice_name, text)

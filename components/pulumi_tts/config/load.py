@@ -76,6 +76,8 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("observability", "alertmanager", "receivers", "email", "password"): "mailPassword",
     ("observability", "alertmanager", "receivers", "slack", "url"): "slackUrl",
 }
+_SECRET_HEADERS: Location = ("observability", "tracing", "export", "headers")
+"""Below it, each by a name of the user's own."""
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
 _TAGS = (
     *AUTH_TAGS,
@@ -222,6 +224,8 @@ def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, 
     named = tuple(part for part in location if isinstance(part, str))
     if kind == "model_type" and named in _SECRET_FIELDS:
         return _in_the_clear(_SECRET_FIELDS[named])
+    if kind == "model_type" and named[:-1] == _SECRET_HEADERS:
+        return _in_the_clear("otlpToken")
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -239,7 +243,11 @@ def _in_the_clear(key: str) -> tuple[str, str]:
 
 def _shown_unless_secret(location: Location, value: object) -> str:
     """The value for a message; what may be a secret stays out of terminals and CI logs."""
-    secret = _SECRET_WORDS.search(yaml_path(location[-2:])) or (isinstance(value, str) and "PRIVATE KEY" in value)
+    secret = (
+        _SECRET_WORDS.search(yaml_path(location[-2:]))
+        or location[: len(_SECRET_HEADERS)] == _SECRET_HEADERS
+        or (isinstance(value, str) and "PRIVATE KEY" in value)
+    )
     return "(hidden)" if secret else shown(value)
 
 

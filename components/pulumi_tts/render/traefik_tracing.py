@@ -21,26 +21,32 @@ def tracing_arguments(tracing: TracingPlan) -> tuple[str, ...]:
 
 
 def without_clients_traces(http: Tree, tracing: TracingPlan | None) -> Tree:
-    """The same routers, and another one for each, which takes the requests that come with a trace of their client's.
+    """The edge's routes, and beside each another one, for requests that come with a trace of their client's.
 
     Traefik goes by such a trace before any middleware can take it away, and has no setting against that. So the edge
     does not trace these requests, takes the trace away, and the guard begins one of ours.
     """
-    if tracing is None or tracing.follow_clients or "routers" not in http:
+    if "routers" not in http or not (beside := untraced_routers(http["routers"], tracing)):
         return http
     drop = {"headers": {"customRequestHeaders": dict.fromkeys(_CONTEXT, "")}}
-    return {
-        **http,
-        # Of two rules that match, Traefik goes by the longer one.
-        "routers": http["routers"] | {f"{name}_untraced": _untraced(each) for name, each in http["routers"].items()},
-        "middlewares": http.get("middlewares", {}) | {_DROPPED: drop},
-    }
+    middlewares = http.get("middlewares", {}) | {_DROPPED: drop}
+    return {**http, "routers": http["routers"] | beside, "middlewares": middlewares}
+
+
+def untraced_routers(routers: Tree, tracing: TracingPlan | None) -> Tree:
+    """Those other routers, which go by a middleware that is where the routes are; none where clients are followed."""
+    if tracing is None or tracing.follow_clients:
+        return {}
+    return {f"{name}_untraced": _untraced(router) for name, router in routers.items()}
 
 
 def _untraced(router: Tree) -> Tree:
     comes_with_one = f"HeaderRegexp(`{_CONTEXT[0]}`, `.`)"
+    # Of two rules that match, Traefik goes by the one with the higher priority, which is a rule's length by itself.
+    priority = {"priority": router["priority"] + 1} if "priority" in router else {}
     return {
         **router,
+        **priority,
         "entryPoints": [*router["entryPoints"]],
         "rule": f"({router['rule']}) && {comes_with_one}",
         "middlewares": [_DROPPED, *router.get("middlewares", ())],
