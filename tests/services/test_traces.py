@@ -69,7 +69,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
 
 @contextmanager
 def stack(folder: Path, plan: StackPlan) -> Iterator[Traced]:
-    """Its instance is the real engine, and tells Jaeger as the guard does."""
+    """Its instance is the real engine, whose spans the guard passes on."""
     parts = [folder / name for name in ("jaeger", "edge", "engine")]
     for part in parts:
         part.mkdir()
@@ -79,7 +79,9 @@ def stack(folder: Path, plan: StackPlan) -> Iterator[Traced]:
         assert plan.edge.tracing
         edge = ends.enter_context(edging(edges, traced_to(plan, jaeger.collector), guarded=True))
         start = ends.enter_context(processes(engines))
-        engine = start(VOICE_INSTANCE="voice-1", OTEL_SERVICE_NAME=POOL, OTEL_EXPORTER_OTLP_ENDPOINT=jaeger.collector)
+        assert edge.guard
+        passed_on = f"http://127.0.0.1:{edge.guard.layout.traces_port}"
+        engine = start(VOICE_INSTANCE="voice-1", OTEL_SERVICE_NAME=POOL, OTEL_EXPORTER_OTLP_ENDPOINT=passed_on)
         lead_to(edge, int(engine.url.rpartition(":")[2]))
         yield Traced(edge, jaeger, engines)
 
@@ -141,6 +143,15 @@ def test_nothing_of_what_is_spoken_is_in_a_trace(traced: Traced) -> None:
     assert key_of("app") not in told
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/traces"), ("POST", "/v1/logs"), ("POST", "/jaeger/api/traces")]
+)
+def test_an_engine_reaches_nothing_else_by_the_guard(traced: Traced, method: str, path: str) -> None:
+    assert traced.edge.guard
+    asked = f"http://127.0.0.1:{traced.edge.guard.layout.traces_port}{path}"
+    assert httpx.request(method, asked).status_code == 404
+
+
 def test_a_clients_own_trace_is_taken_away(traced: Traced) -> None:
     request_id = traced.speak(traceparent=f"00-{FOREIGN}-b7ad6b7169203331-00", tracestate="a=b").headers["x-request-id"]
     trace = traced.jaeger.wait_for(GUARD, spans=5, request_id=request_id)
@@ -161,6 +172,29 @@ def test_a_clients_own_trace_is_followed_where_the_config_says_so(tmp_path: Path
         assert trace
         assert {span.service for span in trace.spans} == {EDGE, GUARD, POOL}
         assert traced.jaeger.find(GUARD, request_id=unsampled) == []
+
+
+def test_what_a_click_waits_for_and_what_is_made_then_are_part_of_its_trace(traced: Traced, tmp_path: Path) -> None:
+    own = "1" + FOREIGN[1:]
+    with processes(tmp_path) as start:
+        told = {"OTEL_SERVICE_NAME": "page", "OTEL_EXPORTER_OTLP_ENDPOINT": traced.jaeger.collector}
+        page = start("studio", "/config", **told)
+        clicked = {"traceparent": f"00-{own}-b7ad6b7169203331-01"}
+        asked = httpx.post(
+            f"{page.url}/gradio_api/call/speak", json={"data": [TEXT, "auto", 1.0]}, headers=clicked
+        ).json()
+        httpx.get(f"{page.url}/gradio_api/call/speak/{asked['event_id']}", timeout=60)
+        wait_for(lambda: len(spans_of(traced.jaeger, own)) == 4, seconds=30, glance=0.2)
+    click, queue, speak, synthesis = sorted(spans_of(traced.jaeger, own), key=lambda span: span.start)[:4]
+    assert (click.name, queue.name, speak.name, synthesis.name) == ("POST", "queue", "speak", "synthesis")
+    assert queue.parent_id == speak.parent_id == click.own_id
+    assert synthesis.parent_id == speak.own_id
+    assert click.start <= queue.start <= queue.end <= speak.start + AFTERWARDS
+
+
+def spans_of(jaeger: Jaegering, trace_id: str) -> list[Span]:
+    trace = jaeger.trace(trace_id)
+    return trace.spans if trace else []
 
 
 def test_of_the_requests_that_went_well_as_many_are_kept_as_the_config_says(tmp_path: Path) -> None:
