@@ -58,7 +58,8 @@ class Tracing(Strict):
 
     ratio: Annotated[float, Field(gt=0, le=1, strict=False)] = 1.0
     """The share of requests that are traced, more than 0, at most 1; what the edge decides, all behind it follow.
-    Default: 1, all of them: each costs the edge and the guard some 0.1 ms of a core, and 5 KB on disk."""
+    Default: 1, all of them: each costs edge and guard together some 0.2 ms of a core, Jaeger 1 ms, and 6 KB on
+    disk."""
     follow_clients: bool = False
     """Whether a client's own `traceparent` is followed: its trace goes on here, and what it did not sample is not
     traced. Default: no: who is outside could hide its requests, or fill the disk; it is taken away, and what is traced

@@ -60,6 +60,8 @@ class TtsJaeger(pulumi.ComponentResource):
             image=image,
             entrypoints=command[:1],
             command=command[1:],
+            # Go collects its garbage before the memory is full.
+            envs=[f"GOMEMLIMIT={plan.memory * 4 // 5}MiB"],
             user=f"{_GROUP}:{_GROUP}",
             read_only=True,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=name) for name in networks],

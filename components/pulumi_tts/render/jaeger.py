@@ -15,6 +15,8 @@ HEALTH = f"http://127.0.0.1:{HEALTH_PORT}/status"
 
 _SPOKEN = ("url.query", "url.full", "http.url", "http.target")
 """Attributes that hold queries, in which engines take their text, by the conventions of today and of before."""
+_TWICE = ("guid:x-request-id", "upstream_cluster.name", "downstream_cluster", "component", "node_id", "zone")
+"""Attributes of Envoy's that say what others do, or nothing here; each of them is an entry of an index on the disk."""
 _PER_MEBIBYTE = 40
 """Traces that may wait to be decided on, for each MiB of memory: one is 10 KB here."""
 
@@ -54,7 +56,7 @@ def _settings(jaeger: JaegerPlan, layout: Layout) -> Tree:
     processors: Tree = {
         # Beyond this it refuses spans, rather than end by its container's limit.
         "memory_limiter": {"check_interval": "1s", "limit_mib": jaeger.memory * 3 // 4},
-        "attributes": {"actions": [{"key": key, "action": "delete"} for key in _SPOKEN]},
+        "attributes": {"actions": [{"key": key, "action": "delete"} for key in (*_SPOKEN, *_TWICE)]},
         **({"tail_sampling": _tail_sampling(jaeger, layout.wait)} if decides else {}),
         "batch": {},
     }

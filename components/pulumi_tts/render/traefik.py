@@ -164,6 +164,8 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
         "service": "api@internal",
         "middlewares": login,
+        # Speech is traced, not who looks at it.
+        "observability": {"tracing": False},
     }
     middlewares = {"dashboard-guesses": guesses([password_hash], dashboard.trusted_proxies), "dashboard-login": basic}
     http: Tree = {"routers": {"dashboard": router}, "middlewares": middlewares}

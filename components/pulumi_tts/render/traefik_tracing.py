@@ -5,6 +5,8 @@ from pulumi_tts.plan.tracing import TracingPlan
 from pulumi_tts.render.yaml_file import Tree
 
 _CONTEXT = ("traceparent", "tracestate")
+TRACING_ENVIRONMENT = ("OTEL_RESOURCE_ATTRIBUTES=process.command_args=-",)
+"""Traefik tells its whole command line with every span, 3 KB, unless it is told what to say instead."""
 _DROPPED = "edge_untraced"
 """Takes a client's own trace away; no route's name has an underscore."""
 
