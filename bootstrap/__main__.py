@@ -18,7 +18,8 @@ def parser() -> argparse.ArgumentParser:
     down.add_argument("--volumes", action="store_true", help="remove its volumes too, without asking")
     command.add_parser("outputs", help="the stack's outputs as JSON, secrets included")
     command.add_parser("engine", help="find or build the Pulumi engine, and say which")
-    command.add_parser("images", help="build the base image and collect the wheels for builds without a registry")
+    images = command.add_parser("images", help="have what images are built from without a registry")
+    images.add_argument("--tracing", action="store_true", help="Jaeger too, for stacks with observability.tracing")
     command.add_parser("test-prerequisites", help="what the tests on the real engine need")
     any_pulumi = command.add_parser("pulumi", help="a Pulumi command on the stack of `up`")
     any_pulumi.add_argument("arguments", help='in one string, for example "stack --show-urns"')
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
         case "engine":
             commands.engine()
         case "images":
-            commands.make_images_anyway()
+            commands.make_images_anyway(traced=options.tracing)
         case "test-prerequisites":
             commands.test_prerequisites()
         case "pulumi":

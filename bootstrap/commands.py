@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing, redirect_stdout
 from typing import Any
 
-from bootstrap import docker, images, packages, pulumi, stack, volumes
+from bootstrap import docker, images, jaeger, packages, pulumi, stack, volumes
 from bootstrap.farewell import farewell
 from bootstrap.machine import may_install
 from bootstrap.paths import CACHE, CHECKOUT
@@ -38,8 +38,19 @@ def images_setting(stack_file: Mapping[str, Any]) -> str:
     return setting if setting in ("registry", "local") else "auto"
 
 
-def make_images(setting: str) -> None:
-    """Have on the Docker host what images are built from, where they cannot come from a registry."""
+def is_traced(stack_file: Mapping[str, Any]) -> bool:
+    """Whether the stack's configuration asks for traces."""
+    config = stack_file.get("config")
+    ours = config.get("tts:stack") if isinstance(config, Mapping) else None
+    watching = ours.get("observability") if isinstance(ours, Mapping) else None
+    return isinstance(watching, Mapping) and watching.get("tracing") is not None
+
+
+def make_images(setting: str, *, traced: bool) -> None:
+    """Have on the Docker host what images are built from, where they cannot come from a registry.
+
+    Jaeger takes minutes, and is built only for a stack that is ``traced``.
+    """
     if setting == "registry":
         return
     if setting == "auto" and not base_is_there() and images.registry_answers():
@@ -47,6 +58,8 @@ def make_images(setting: str) -> None:
         return
     images.make_base()
     images.collect_wheels()
+    if traced:
+        jaeger.collect()
 
 
 def prepare() -> pulumi.Engine:
@@ -56,7 +69,8 @@ def prepare() -> pulumi.Engine:
     docker.ensure()
     found = engine()
     stack.prepare()
-    make_images(images_setting(stack.read_yaml(CHECKOUT / stack.STACK_FILE)))
+    tracked = stack.read_yaml(CHECKOUT / stack.STACK_FILE)
+    make_images(images_setting(tracked), traced=is_traced(tracked))
     stack.create(found)
     return found
 
@@ -116,11 +130,13 @@ def test_prerequisites() -> None:
     packages.require([*packages.TESTS, *packages.UP])
     docker.ensure()
     engine()
-    make_images("auto")
+    make_images("auto", traced=False)
+    # As a program, by the tests of traces; no stack of theirs has its image.
+    jaeger.program()
 
 
-def make_images_anyway() -> None:
-    """The base image and the wheels, whether or not a registry answers."""
+def make_images_anyway(*, traced: bool) -> None:
+    """The base image and the wheels, whether or not a registry answers; and Jaeger for stacks that are ``traced``."""
     docker.ensure()
-    make_images("local")
+    make_images("local", traced=traced)
     detail("The next `make up` with `images: auto` or `local` builds from these.")

@@ -13,20 +13,22 @@ ADDED_AT_MOST = 2.0
 CHUNK_AT_MOST = 5.0
 """Milliseconds that a chunk may be later."""
 
-_OURS, _NONE, _BARE = "edge and guard", "direct", "bare Traefik"
+_OURS, _NONE, _BARE, _TRACED = "edge and guard", "direct", "bare Traefik", "edge and guard, traced"
 
 _INTRODUCTION = """\
 # What the edge and the guard cost
 
 Written by `python -m bench edge`; the figures of every round are in [bench-edge.json](bench-edge.json). One engine that
-takes no time for its answers, on loopback, and five ways to it, all running at once and measured in turn:
+takes no time for its answers, on loopback, and six ways to it, all running at once and measured in turn:
 
 - **direct**: none;
 - **nginx**{nginx}: Debian's, `proxy_buffering off`, connections to the engine kept;
 - **bare Envoy** {envoy}: as one would first write it, connections kept;
 - **bare Traefik** {traefik}: this repository's edge with a pool that says `guard: none`;
 - **edge and guard**: this repository's edge and guard as a stack has them: both of those programs, and a new connection
-  to the engine for each request, which is what lets the guard try another instance safely.
+  to the engine for each request, which is what lets the guard try another instance safely;
+- **edge and guard, traced**: the same with `observability: {{tracing: {{}}}}`: metrics of the edge's, a trace of every
+  request, and a Jaeger that keeps all of them on the same processors.
 
 *First byte*: from asking until the first byte of speech has arrived, requests one after the other on one connection.
 *Chunk*: from the engine's writing a chunk of 40 ms of speech until it has arrived, {streams} streams at once. Times are
@@ -63,6 +65,9 @@ def _limits(rounds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     yield _line("chunk, p99, more than direct, ms", CHUNK_AT_MOST, _added(rounds, _OURS, "chunk", "p99"))
     merged = sum(found["chunk"]["merged"] for found in rounds[_OURS])
     beyond = sum(found["chunk"]["merged"] for found in rounds[_NONE])
+    for at in ("p50", "p99"):
+        ratio = _ratio(rounds, _TRACED, "first byte", at, of=_OURS)
+        yield f"| first byte, {at}, traced / untraced | - | {ratio:.2f} | |"
     yield _line(f"chunks that came together with another ({beyond} of them direct)", beyond, merged)
     yield ""
 
@@ -97,6 +102,6 @@ def _added(rounds: dict[str, list[dict[str, Any]]], way: str, what: str, at: str
     return float(median(ours[what][at] - none[what][at] for ours, none in pairs))
 
 
-def _ratio(rounds: dict[str, list[dict[str, Any]]], way: str, what: str, at: str) -> float:
-    pairs = zip(rounds[way], rounds[_BARE], strict=True)
-    return float(median(ours[what][at] / bare[what][at] for ours, bare in pairs))
+def _ratio(rounds: dict[str, list[dict[str, Any]]], way: str, what: str, at: str, of: str = _BARE) -> float:
+    pairs = zip(rounds[way], rounds[of], strict=True)
+    return float(median(ours[what][at] / other[what][at] for ours, other in pairs))

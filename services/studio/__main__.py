@@ -9,7 +9,7 @@ import uvicorn
 
 from studio.settings import from_environment
 from studio.work import Work
-from voice import logs
+from voice import logs, tracing
 from voice.environment import SettingsError
 
 
@@ -20,6 +20,7 @@ def main() -> int:
     except SettingsError as error:
         print(f"studio cannot start, its environment is wrong:\n{error}", file=sys.stderr)
         return 2
+    tracing.start(os.environ, settings.instance)
     os.environ["GRADIO_TEMP_DIR"] = str(settings.temp_dir)
 
     from studio.server import Server, create_app  # noqa: PLC0415 - Gradio reads the environment when imported

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from studio.settings import Settings
 from studio.work import Work
-from voice import dsp, formats
+from voice import dsp, formats, tracing
 from voice.errors import SpeechError
 from voice.outputs import Outputs
 from voice.synthesis import speak
@@ -34,14 +34,16 @@ def build(settings: Settings, work: Work) -> gr.Blocks:
     """The page. Nothing in it is loaded from another host."""
     outputs = Outputs(settings.outputs_dir, settings.outputs_max_mb * 2**20) if settings.keep_outputs else None
 
-    async def make(text: str, voice_name: str, speed: float) -> tuple[Sound, str]:
+    async def make(text: str, voice_name: str, speed: float, request: gr.Request) -> tuple[Sound, str]:
         start = time.monotonic()
         if len(text) > settings.max_characters:
             raise gr.Error(f"The text has {len(text)} characters; {settings.max_characters} are taken at once.")
+        assert request.request  # noqa: S101 - the one that this was queued by, with what Edge has left in its state
+        asked = request.request.state
         try:
-            with work.one():
+            with tracing.work_of(asked.span, asked.began, API_NAME), work.one():
                 voice = find(voice_name, text)
-                samples = b"".join(await formats.whole(speak(text, voice, speed)))
+                samples = b"".join(await formats.whole(tracing.synthesis(speak(text, voice, speed))))
         except SpeechError as error:
             raise gr.Error(error.message) from error
         if outputs:

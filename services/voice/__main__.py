@@ -11,7 +11,7 @@ import sys
 
 import uvicorn
 
-from voice import logs
+from voice import logs, tracing
 from voice.api import create_app
 from voice.environment import SettingsError
 from voice.settings import from_environment
@@ -24,6 +24,7 @@ def main() -> int:
     except SettingsError as error:
         print(f"voice cannot start, its environment is wrong:\n{error}", file=sys.stderr)
         return 2
+    tracing.start(os.environ, settings.instance)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

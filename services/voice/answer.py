@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from voice import formats
+from voice import formats, tracing
 from voice.errors import SpeechError
 from voice.metrics import Metrics, Outcome
 from voice.outputs import Kept, Outputs
@@ -91,7 +91,7 @@ class SpokenAnswer(Response):
     async def _send(self, send: Send, free: Callable[[], None]) -> None:
         """Calls ``free`` just before the caller can know that the answer is whole: whoever counts slots for this
         engine may have the next request here at that very moment."""
-        async with aclosing(speak(self._request.input, self._voice, self._request.speed)) as speech:
+        async with aclosing(tracing.synthesis(speak(self._request.input, self._voice, self._request.speed))) as speech:
             parts: AsyncIterator[bytes]
             header, length = b"", None
             headers = {"content-type": formats.CONTENT_TYPES[self._form], "cache-control": "no-store"}
@@ -122,6 +122,7 @@ class SpokenAnswer(Response):
             took = time.monotonic() - self._start
             self._metrics.first_byte.labels(self._form).observe(took)
             self._log["first_byte_ms"] = round(took * 1000)
+            tracing.event("first byte")
         self._sent_bytes += len(chunk)
         if self._kept:
             self._kept.write(chunk)

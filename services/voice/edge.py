@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its bound on the body, and its one log line."""
+"""What surrounds every request: its id, its bound on the body, its one log line, and its span."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import time
 import uuid
 from collections.abc import Collection
 from http import HTTPStatus
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voice import tracing
 
 BODY_LIMIT = 12 * 50_000 + 4096
 """Bytes of a body: 50 000 characters, the most that VOICE_MAX_CHARACTERS can be, at JSON's 12 for one."""
@@ -30,7 +33,8 @@ class Edge:
     """Wraps the whole application, so that its error answers are covered too.
 
     `quiet` are the paths that are asked every few seconds: worth a line only when the answer is not 200.
-    Leaves `request_id` and `log` (a dict for more fields of the log line) in the request's state.
+    Leaves in the request's state: `request_id`, `log` (a dict for more fields of the log line), its `span`, and when it
+    `began` (nanoseconds).
     """
 
     def __init__(self, app: ASGIApp, instance: str, *, quiet: Collection[str]) -> None:
@@ -44,8 +48,7 @@ class Edge:
             return
         headers = Headers(scope=scope)
         own_id = request_id(headers)
-        fields: dict[str, object] = {}
-        scope["state"] = {**scope.get("state", {}), "request_id": own_id, "log": fields}
+        fields: dict[str, Any] = {}
         start = time.monotonic()
         status = 0
 
@@ -58,19 +61,23 @@ class Edge:
                 answer["x-instance"] = self._instance
             await send(message)
 
-        try:
-            await self._app(scope, _bounded(receive, headers), outward)
-        finally:
-            if status != HTTPStatus.OK or scope["path"] not in self._quiet:
-                fields = {
-                    "request_id": own_id,
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": status,
-                    "duration_ms": round((time.monotonic() - start) * 1000),
-                    **fields,
-                }
-                _LOG.info("%s %s %s", scope["method"], scope["path"], status, extra={"fields": fields})
+        with tracing.request(scope["method"], scope["path"], headers, own_id) as span:
+            state = {"request_id": own_id, "log": fields, "span": span, "began": time.time_ns()}
+            scope["state"] = {**scope.get("state", {}), **state}
+            try:
+                await self._app(scope, _bounded(receive, headers), outward)
+            finally:
+                tracing.answered(span, status, fields)
+                if status != HTTPStatus.OK or scope["path"] not in self._quiet:
+                    fields = {
+                        "request_id": own_id,
+                        "method": scope["method"],
+                        "path": scope["path"],
+                        "status": status,
+                        "duration_ms": round((time.monotonic() - start) * 1000),
+                        **fields,
+                    }
+                    _LOG.info("%s %s %s", scope["method"], scope["path"], status, extra={"fields": fields})
 
 
 def _bounded(receive: Receive, headers: Headers) -> Receive:

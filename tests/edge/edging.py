@@ -25,6 +25,7 @@ from pulumi_tts.render import traefik
 from pulumi_tts.render.self_signed import self_signed
 from pulumi_tts.render.traefik_auth import login_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
+from pulumi_tts.render.traefik_tracing import TRACING_ENVIRONMENT
 from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
 from tests.loopback import Loopback, free_port
 from tests.waiting import wait_for
@@ -143,6 +144,7 @@ class Edging:
         files = str(self.folder / "files")
         arguments = traefik.static_arguments(plan.edge, files, self.layout)
         told = tls_environment(plan.edge.tls, files, self.secrets, SEED) if plan.edge.tls else []
+        told = [*told, *(TRACING_ENVIRONMENT if plan.edge.tracing else ())]
         environment = {**os.environ, **dict(each.split("=", 1) for each in told)}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([TRAEFIK, *arguments], stdout=log, stderr=log, env=environment)

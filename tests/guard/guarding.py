@@ -119,7 +119,7 @@ class Guarding:
     def log(self) -> list[dict[str, Any]]:
         """The access log so far."""
         lines = (self.folder / "log").read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith('{"bytes_received"')]
+        return [json.loads(line) for line in lines if '"bytes_received"' in line]
 
     def write(self, plan: GuardPlan) -> None:
         """What the courier and the keeper do: endpoints first, then the files, each moved into place."""
@@ -228,6 +228,7 @@ def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterat
         status_port=free_port(),
         own_port=free_port(),
         auth_port=free_port(),
+        traces_port=free_port(),
         files=str(folder / "files"),
     )
     guard = Guarding(folder, stubs, layout)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bootstrap import docker, stack
-from bootstrap.commands import images_setting
+from bootstrap.commands import images_setting, is_traced
 from bootstrap.farewell import farewell, request, what_changed
 from bootstrap.machine import is_debian_like
 from bootstrap.packages import Package, is_there
@@ -146,6 +146,22 @@ def test_a_configuration_that_is_no_mapping_is_refused_with_its_path(tmp_path: P
 )
 def test_where_images_come_from_is_read_from_the_stack(file: dict[str, object], setting: str) -> None:
     assert images_setting(file) == setting
+
+
+@pytest.mark.parametrize(
+    ("ours", "traced"),
+    [
+        ({}, False),
+        ({"observability": {}}, False),
+        ({"observability": {"tracing": None}}, False),
+        ({"observability": {"tracing": {}}}, True),
+        ({"observability": {"tracing": {"ratio": 0.5}}}, True),
+        ({"observability": "yes"}, False),
+        ("no mapping", False),
+    ],
+)
+def test_jaeger_is_built_only_for_a_stack_that_is_traced(ours: object, traced: bool) -> None:
+    assert is_traced({"config": {"tts:stack": ours}}) is traced
 
 
 OUTPUTS = {

@@ -24,6 +24,7 @@ from pulumi_tts.config.profile import Health, Overrides, Profile
 from pulumi_tts.config.schema import file_schema_text
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.config.tls import Dns, GivenCertificate, LetsEncrypt, Tls
+from pulumi_tts.config.tracing import Export, Keep, Tracing
 from pulumi_tts.config.weights import Weights
 from pulumi_tts.plan import plan_stack
 
@@ -83,6 +84,7 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Limits, [("edge", "limits")]),
         (Rate, [("edge", "limits", "rate")]),
         (Dns, [("edge", "tls", "letsencrypt", "challenge", "dns")]),
+        (Keep, [("observability", "tracing", "keep")]),
         (Keeper, [("keeper",)]),
         (Restart, [("pools", 0, "restart"), ("pools", 2, "restart")]),
         (Heal, [("pools", 0, "heal")]),
@@ -122,6 +124,13 @@ def test_the_reference_shows_every_key_of_tls() -> None:
     assert set(tls["letsencrypt"]) | {"ca"} == set(LetsEncrypt.model_fields)
     text = REFERENCE.read_text()
     assert [key for key in (*in_comments, "ca", *GivenCertificate.model_fields) if f" {key}:" not in text] == []
+
+
+def test_the_reference_shows_every_key_of_tracing() -> None:
+    tracing = written(REFERENCE)["observability"]["tracing"]
+    assert set(tracing) | {"export"} == set(Tracing.model_fields)
+    (shown,) = [line for line in REFERENCE.read_text().splitlines() if line.strip().startswith("# export:")]
+    assert [key for key in Export.model_fields if f"{key}:" not in shown] == []
 
 
 def test_the_reference_shows_every_key_of_a_profile_and_of_a_pool() -> None:

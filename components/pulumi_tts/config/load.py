@@ -15,6 +15,7 @@ from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge
 from pulumi_tts.config.fields import Domain
+from pulumi_tts.config.front import AccessLog
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.guard_checks import canary_checks
@@ -43,6 +44,7 @@ from pulumi_tts.config.tls import (
     SelfSigned,
     Tls,
 )
+from pulumi_tts.config.tracing import Export, Keep, Tracing
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -74,6 +76,8 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("observability", "alertmanager", "receivers", "email", "password"): "mailPassword",
     ("observability", "alertmanager", "receivers", "slack", "url"): "slackUrl",
 }
+_SECRET_HEADERS: Location = ("observability", "tracing", "export", "headers")
+"""Below it, each by a name of the user's own."""
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$|slack\.url", re.IGNORECASE)
 _TAGS = (
     *AUTH_TAGS,
@@ -220,6 +224,8 @@ def _reason_and_remedy(location: Location, details: ErrorDetails) -> tuple[str, 
     named = tuple(part for part in location if isinstance(part, str))
     if kind == "model_type" and named in _SECRET_FIELDS:
         return _in_the_clear(_SECRET_FIELDS[named])
+    if kind == "model_type" and named[:-1] == _SECRET_HEADERS:
+        return _in_the_clear("otlpToken")
     if kind == "refused":
         return context["reason"], context["remedy"]
     if kind == "extra_forbidden":
@@ -237,7 +243,11 @@ def _in_the_clear(key: str) -> tuple[str, str]:
 
 def _shown_unless_secret(location: Location, value: object) -> str:
     """The value for a message; what may be a secret stays out of terminals and CI logs."""
-    secret = _SECRET_WORDS.search(yaml_path(location[-2:])) or (isinstance(value, str) and "PRIVATE KEY" in value)
+    secret = (
+        _SECRET_WORDS.search(yaml_path(location[-2:]))
+        or location[: len(_SECRET_HEADERS)] == _SECRET_HEADERS
+        or (isinstance(value, str) and "PRIVATE KEY" in value)
+    )
     return "(hidden)" if secret else shown(value)
 
 
@@ -263,6 +273,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,
+    "access_log": AccessLog,
     "discovery": Discovery,
     "password": SecretReference,
     "auth": Auth,
@@ -298,6 +309,10 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dns": Dns,
     "credentials": SecretReference,
     "observability": Observability,
+    "tracing": Tracing,
+    "keep": Keep,
+    "export": Export,
+    "export.headers": SecretReference,
     "prometheus": Prometheus,
     "retention": Retention,
     "remote_write": RemoteWrite,

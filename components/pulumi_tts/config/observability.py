@@ -9,6 +9,7 @@ from pulumi_tts.config.alerting import Alertmanager, WebAddress
 from pulumi_tts.config.fields import Mebibytes, Name, Seconds, Strict, refused, size_text
 from pulumi_tts.config.outputs import Age
 from pulumi_tts.config.secret import SecretReference
+from pulumi_tts.config.tracing import Tracing
 
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 _OURS = ("alertname", "host", "instance", "job", "pool", "severity")
@@ -122,6 +123,9 @@ class Observability(Strict):
     node: bool = True
     """Whether the edge's host is watched: processors, memory, and the disk that volumes are on. Default: yes."""
 
+    tracing: Tracing | None = None
+    """Traces of requests. Default: none; {} is enough for all of them."""
+
     @property
     def secret_references(self) -> list[tuple[str, str]]:
         """Every `{secret: KEY}` below `observability`: its path and its key."""
@@ -132,4 +136,5 @@ class Observability(Strict):
                 place, reference = receiver.secret
                 path = f"observability.alertmanager.receivers[{at}].{place}.secret"
                 references.append((path, reference.secret))
-        return references
+        traced = self.tracing.secret_references if self.tracing else []
+        return [*references, *((f"observability.tracing.{path}", key) for path, key in traced)]

@@ -121,6 +121,9 @@ class Profile(Strict):
     many open and its engine has a queue of its own."""
     slots_variable: VariableName | None = None
     """The environment variable that tells the engine its slots, such as `VOICE_SLOTS`. Default: none."""
+    traces: bool = False
+    """Whether it understands OpenTelemetry's variables: it is then told where its spans go (`OTEL_…`), if the stack is
+    traced and its instance is guarded and on the edge's host. Default: no."""
     fetches: bool = False
     """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
     user: User = "10001:10001"
@@ -213,6 +216,8 @@ class Overrides(Strict):
     """Another number of requests that one instance works on at once."""
     slots_variable: VariableName | None = None
     """Another variable that tells the engine its slots."""
+    traces: bool | None = None
+    """Whether it understands OpenTelemetry's variables."""
     fetches: bool | None = None
     """Whether its instances have a way out to the internet."""
     user: User | None = None

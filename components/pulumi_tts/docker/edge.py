@@ -29,6 +29,7 @@ from pulumi_tts.plan.edge import settled, unchecked
 from pulumi_tts.plan.pages import keeper_page
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik, traefik_auth
+from pulumi_tts.render.traefik_tracing import TRACING_ENVIRONMENT
 
 _PIDS = 512
 _OPEN_FILES = 4096
@@ -231,7 +232,7 @@ class TraefikEdge(pulumi.ComponentResource):
             name=plan.name,
             image=image,
             command=list(traefik.static_arguments(plan, CURRENT)),
-            envs=tls.environment if tls else None,
+            envs=[*(tls.environment if tls else ()), *(TRACING_ENVIRONMENT if plan.tracing else ())] or None,
             user=_USER,
             read_only=True,
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES)],

@@ -56,7 +56,7 @@ class TtsInstance(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions.merge(here, pulumi.ResourceOptions(parent=parent))
         super().__init__("tts:index:TtsInstance", instance.name, None, opts)
         health = container.health
-        settings = gpu_settings(instance.gpus, dict(container.environment), instance.mps)
+        settings = gpu_settings(instance.gpus, dict(container.environment) | dict(instance.environment), instance.mps)
         shared = mps.volumes if mps else []
         turns = rolling_updates()
         turns.expect(instance.name, settle=health.interval + SEEN_BY_EDGE, drain=drain)

@@ -39,6 +39,7 @@ def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, found: Survey, 
     problems += _taken_proxy_ports(stack, plan, reached)
     if local_images:
         problems += _missing_base(stack, plan, reached)
+        problems += _missing_jaeger(plan, reached)
     if problems:
         raise ConfigError(problems)
 
@@ -124,6 +125,21 @@ def _missing_base(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[P
             yield Problem(
                 "images", shown(stack.images.value), f"builds on {base}, which the host {name!r} does not have", remedy
             )
+
+
+def _missing_jaeger(plan: StackPlan, reached: Reached) -> Iterator[Problem]:
+    """Its program is built in minutes, from hundreds of modules, and so only where somebody asks for it."""
+    if plan.jaeger is None or plan.jaeger.image.build is None:
+        return
+    program = plan.jaeger.image.build.context / "collected" / "jaeger"
+    there = reached.answering[plan.edge_host.name].images.list(name=plan.jaeger.image.reference)
+    if not there and not program.is_file():
+        yield Problem(
+            "observability.tracing",
+            "(given)",
+            "needs Jaeger, which is not built yet, and images are local here",
+            "Run: make images TRACING=1",
+        )
 
 
 def _taken_names(host: str, docker: Any, plan: StackPlan, found: Survey) -> Iterator[Problem]:

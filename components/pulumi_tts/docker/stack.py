@@ -15,6 +15,7 @@ from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import made_network
+from pulumi_tts.docker.jaeger import TtsJaeger
 from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.observability import Observability, ObservabilityArgs
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
@@ -92,6 +93,8 @@ class SpeechStack(pulumi.ComponentResource):
         edge = self._edge(plan, here, guard, secrets, observe)
         if plan.observability and observe:
             self._watching(plan.observability, plan, here, observe, authority=edge.ca, secrets=secrets)
+        if plan.jaeger and observe:
+            TtsJaeger(plan.jaeger, stack=plan.name, network=observe, secrets=secrets, at=here.at, opts=here.options)
         weights = self._weights(plan, here, others, secrets)
         mps = {daemon.card: self._mps(daemon, plan, here, others) for daemon in plan.mps}
         pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights, mps=mps) for pool in plan.pools]

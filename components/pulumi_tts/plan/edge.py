@@ -12,6 +12,7 @@ from pulumi_tts.plan.names import admitted_network, discovery_name
 from pulumi_tts.plan.pages import Page
 from pulumi_tts.plan.routes import Kind, Route, web_url
 from pulumi_tts.plan.tls import TlsPlan, plan_tls
+from pulumi_tts.plan.tracing import TracingPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class EdgePlan:
     """Absent without TLS."""
     observed: bool = False
     """Whether Prometheus asks it for metrics, on a port that is not published."""
+    tracing: TracingPlan | None = None
+    """How it traces requests; absent where it does not."""
 
     @property
     def port(self) -> int:
@@ -137,10 +140,12 @@ def plan_edge(
     pages: Iterable[Page] = (),
     checks: str | None = None,
     observed: bool = False,
+    tracing: TracingPlan | None = None,
 ) -> EdgePlan:
     """What follows from the edge's config; ``name`` is its container's, ``pages`` what is behind the dashboard's login.
 
-    ``checks`` is the container of the guard that checks keys and tokens; ``observed`` says that metrics are asked for.
+    ``checks`` is the container of the guard that checks keys and tokens; ``observed`` says that metrics are asked for,
+    ``tracing`` how requests are traced.
     """
     return EdgePlan(
         name=name,
@@ -158,6 +163,7 @@ def plan_edge(
         auth=plan_edge_auth(edge.auth, edge.limits, checks, edge.trusted_proxies),
         tls=plan_tls(edge, name, domain),
         observed=observed,
+        tracing=tracing,
     )
 
 

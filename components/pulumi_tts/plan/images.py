@@ -78,6 +78,11 @@ def envoy_image(local: bool) -> Image:
     return _official("envoy", versions.images().envoy, local)
 
 
+def jaeger_image(local: bool) -> Image:
+    """Jaeger's image: the official one, or the same program built from its Go modules on the local base."""
+    return _official("jaeger", versions.images().jaeger, local)
+
+
 def packaged_image(name: str, local: bool) -> Image:
     """The image of a program that Debian has too, by its name in versions.toml: the official one, or Debian's."""
     entry = versions.table()["images"][name]

@@ -106,6 +106,11 @@ def node_name(stack: str) -> str:
     return f"{stack}-node"
 
 
+def jaeger_name(stack: str) -> str:
+    """What collects traces, and keeps them or sends them on."""
+    return f"{stack}-jaeger"
+
+
 def socket_proxy_name(client: str) -> str:
     """The proxy through which its client, or a stack's keeper, asks Docker."""
     return f"{client}-socket-proxy"

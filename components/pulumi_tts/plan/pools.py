@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pulumi_tts.config.guard import PoolGuard
 from pulumi_tts.config.host import Mps
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pool import Pool
@@ -15,6 +16,7 @@ from pulumi_tts.plan.images import Image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.ports import Published
 from pulumi_tts.plan.routes import HTTP_PORT, Route, instance_routes, shared_routes
+from pulumi_tts.plan.tracing import otel_environment
 from pulumi_tts.plan.weights import FilledWeights, filled_weights
 
 
@@ -36,6 +38,8 @@ class Instance:
     """Its port on its host's private address; absent on the edge's own host."""
     mps: MpsClient | None = None
     """What MPS holds it to, if its card has that."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """What it is told beside what all of its pool are: where its spans go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +106,22 @@ def plan_pool(
     published: Mapping[str, Published] | None = None,
     https: bool = False,
     mps: Mapping[tuple[str, str], Mps] | None = None,
+    traces: str | None = None,
 ) -> PoolPlan:
     """What follows from a pool's config.
 
     ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
     our own start from, ``places`` says where each instance runs, and ``published`` by which port it is reached, by its
     container's name, if it is not on the edge's host. ``https`` says that browsers come by HTTPS alone; ``mps`` are
-    the cards with MPS, by host and card.
+    the cards with MPS, by host and card. ``traces`` is where engines on the edge's host send their spans.
     """
     profile = pool.profile
     names = [instance_name(resource_name, number) for number in range(1, len(places) + 1)]
+    # Without a guard there is nobody to pass its spans on.
+    passed_on = traces and profile.traces and isinstance(pool.guard, PoolGuard)
+    told = otel_environment(resource_name, traces) if traces and passed_on else ()
     instances = tuple(
-        _instance(name, number, profile, place, published=(published or {}).get(name), mps=mps or {})
+        _instance(name, number, profile, place, published=(published or {}).get(name), mps=mps or {}, told=told)
         for number, (name, place) in enumerate(zip(names, places, strict=True), start=1)
     )
     upstreams = tuple(instance.upstream for instance in instances)
@@ -140,6 +148,7 @@ def _instance(
     *,
     published: Published | None,
     mps: Mapping[tuple[str, str], Mps],
+    told: tuple[tuple[str, str], ...],
 ) -> Instance:
     # An instance on a card with MPS has no other (plan/fleet.py).
     card = mps.get((place.host, place.gpus[0])) if len(place.gpus) == 1 else None
@@ -152,6 +161,8 @@ def _instance(
         gpus=place.gpus,
         published=published,
         mps=MpsClient(profile.vram, card.threads) if card and profile.vram else None,
+        # From another host it would not find the guard, which passes them on.
+        environment=() if published else told,
     )
 
 

@@ -27,6 +27,7 @@ from pulumi_tts.plan.ports import proxy_port, published_ports
 from pulumi_tts.plan.routes import Route
 from pulumi_tts.plan.survey import Survey
 from pulumi_tts.plan.tidy import TidyPlan, plan_tidy
+from pulumi_tts.plan.tracing import COLLECTOR_PORT, JaegerPlan, TracingPlan, plan_jaeger
 from pulumi_tts.plan.weights import FillPlan, plan_fill
 
 LONGEST_NAME = 63  # RFC 1035, 2.3.4
@@ -86,6 +87,8 @@ class StackPlan:
     """Absent where no pool is guarded, and it checks nothing for the edge."""
     observability: ObservabilityPlan | None
     """Absent where nothing watches the stack."""
+    jaeger: JaegerPlan | None
+    """What takes traces; absent where nothing is traced."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -132,6 +135,9 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         container: port for container, port in found.ports.items() if hosts.get(container) == found.host_of(container)
     }
     published = published_ports(stack.hosts, hosts, staying, found.ports_in_use(), found.silent)
+    traced = stack.observability.tracing if stack.observability else None
+    jaeger = plan_jaeger(traced, name, local_images) if traced else None
+    tracing = jaeger.tracing if jaeger else None
     pools = tuple(
         plan_pool(
             pool,
@@ -142,10 +148,11 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             published=published,
             https=stack.edge.https is not None,
             mps=placement.mps,
+            traces=f"http://{guard_name(name)}:{COLLECTOR_PORT}" if tracing else None,
         )
         for pool in stack.pools
     )
-    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
+    guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images, tracing)
     edge = plan_edge(
         stack.edge,
         edge_name(name),
@@ -154,9 +161,11 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         pages=[
             *([keeper_page(guard.keeper.url)] if guard else []),
             *(watching_pages(name) if stack.observability else ()),
+            *([jaeger.page] if jaeger and jaeger.page else []),
         ],
         checks=guard.name if guard and guard.auth else None,
         observed=stack.observability is not None,
+        tracing=tracing,
     )
     plan = StackPlan(
         name=name,
@@ -180,6 +189,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         )
         if stack.observability
         else None,
+        jaeger=jaeger,
     )
     problems = list(_long_names(plan))
     if problems:
@@ -208,7 +218,9 @@ def _left_behind(pools: Iterable[PoolPlan], running: Mapping[str, Place]) -> Ite
             yield LeftBehind(instance.name, instance.volume, before.host, instance.host)
 
 
-def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool) -> GuardPlan | None:
+def _guard(
+    stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images: bool, tracing: TracingPlan | None
+) -> GuardPlan | None:
     """Absent where there is nothing to guard, and no key, token or limit to check."""
     auth = plan_guard_auth(stack.edge.auth, [stack.edge.limits, *(pool.limits for pool in stack.pools)])
     if not pools and not auth:
@@ -217,7 +229,16 @@ def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images
     elsewhere = [HostKept(host.name, proxy_port(host)) for host in stack.hosts[1:] if host.name in with_guarded]
     keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
     front = plan_front(stack.edge)
-    return plan_guard(stack.guard, keeper, guard_name(name), pools, front=front, local_images=local_images, auth=auth)
+    return plan_guard(
+        stack.guard,
+        keeper,
+        guard_name(name),
+        pools,
+        front=front,
+        local_images=local_images,
+        auth=auth,
+        tracing=tracing,
+    )
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:

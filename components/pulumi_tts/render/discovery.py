@@ -15,6 +15,7 @@ from pulumi_tts.render.traefik import IN_CONTAINER, ping_arguments, web_argument
 from pulumi_tts.render.traefik_auth import NO_USER
 from pulumi_tts.render.traefik_front import refusing_encoded
 from pulumi_tts.render.traefik_tls import entry_point
+from pulumi_tts.render.traefik_tracing import untraced_routers
 from pulumi_tts.render.yaml_file import Tree
 
 NAME = "edge_discovery"
@@ -95,7 +96,7 @@ def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
         "responseForwarding": {"flushInterval": "-1ms"},
     }
     http = {
-        "routers": {NAME: router},
+        "routers": {NAME: router} | untraced_routers({NAME: router}, edge.tracing),
         "services": {NAME: {"loadBalancer": balancer}},
         "middlewares": {_PATHS: refusing_encoded(plan.encoded), NAME: {"headers": headers}},
     }

@@ -15,8 +15,10 @@ from typing import Any
 from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
 from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
+    INSTANCE_HEADER,
     POOL_HEADER,
     PORT,
+    ROUTE_HEADER,
     RUN,
     STATUS_PORT,
     ActiveCheck,
@@ -25,8 +27,10 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.plan.tracing import COLLECTOR_PORT
 from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
+from pulumi_tts.render.envoy_log import access_logs
 from pulumi_tts.render.envoy_parts import Tree, to_json
 from pulumi_tts.render.envoy_parts import address as _address
 from pulumi_tts.render.envoy_parts import extension as _extension
@@ -34,9 +38,8 @@ from pulumi_tts.render.envoy_parts import resources as _resources
 from pulumi_tts.render.envoy_parts import seconds as _seconds
 from pulumi_tts.render.envoy_parts import typed as _typed
 from pulumi_tts.render.envoy_parts import watched as _watched
+from pulumi_tts.render.envoy_tracing import front_tracing, inner_tracing, relay_manager, traces_cluster
 
-INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
-"""Says in an answer which instance gave it, for logs and for people who report what went wrong."""
 RETRY_AFTER = "5"
 """Seconds after which a client that found no slot, or no instance, may come again."""
 
@@ -76,6 +79,7 @@ class Layout:
     status_port: int = STATUS_PORT
     own_port: int = OWN_PORT
     auth_port: int = AUTH_PORT
+    traces_port: int = COLLECTOR_PORT
     files: str = "/files/current"
     """Where the courier moves what is not the keeper's to pass on."""
 
@@ -174,15 +178,20 @@ def _overload(memory: int) -> Tree:
 
 def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     # "Inbound" is what Envoy stops to listen for when it is asked to drain.
-    front = _front_manager(guard.front, layout)
+    tracing = guard.tracing
+    front = _front_manager(guard.front, layout) | ({"tracing": front_tracing(tracing)} if tracing else {})
+    inner = _inner_manager(layout) | ({"tracing": inner_tracing(tracing)} if tracing else {})
     yield _listener("guard", _address(layout.address, layout.port), front, traffic_direction="INBOUND")
     yield {
         **_typed("config.listener.v3.Listener"),
         "name": _INNER,
         "internal_listener": {},
         "per_connection_buffer_limit_bytes": _BUFFER,
-        "filter_chains": [_chain(_inner_manager(layout))],
+        "filter_chains": [_chain(inner)],
     }
+    if tracing:
+        where = _address(layout.address, layout.traces_port)
+        yield _listener("traces", where, relay_manager(_router()))
     yield _listener("status", _address(layout.address, layout.status_port), _status_manager())
     yield _listener("own", _address("127.0.0.1", layout.own_port), _admin_manager("own", [{"prefix": "/"}], []))
     if guard.auth:
@@ -232,7 +241,7 @@ def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
         # What a WebSocket carries is no upload.
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router()]}],
         "local_reply_config": _local_replies(),
-        "access_log": [_access_log()],
+        "access_log": access_logs(front),
     }
 
 
@@ -373,32 +382,6 @@ def _local_replies() -> Tree:
     }
 
 
-def _access_log() -> Tree:
-    return _extension(
-        "envoy.access_loggers.stdout",
-        "access_loggers.stream.v3.StdoutAccessLog",
-        log_format={
-            "json_format": {
-                "timestamp": "%START_TIME%",
-                "method": "%REQ(:METHOD)%",
-                # Without the query: engines take their text there.
-                "path": "%PATH(NQ)%",
-                "status": "%RESPONSE_CODE%",
-                "duration_ms": "%DURATION%",
-                "user_agent": "%REQ(USER-AGENT)%",
-                "user": f"%REQ({USER_HEADER})%",
-                "client_ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-                "request_id": "%REQ(X-REQUEST-ID)%",
-                "pool": f"%REQ({POOL_HEADER})%",
-                "instance": f"%RESP({INSTANCE_HEADER})%",
-                "bytes_received": "%BYTES_RECEIVED%",
-                "bytes_sent": "%BYTES_SENT%",
-                "flags": "%RESPONSE_FLAGS%",
-            }
-        },
-    )
-
-
 # ---- routes
 
 
@@ -509,7 +492,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tre
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER, USER_HEADER, "x-envoy-external-address"],
+        "request_headers_to_remove": [POOL_HEADER, ROUTE_HEADER, USER_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],
@@ -576,6 +559,8 @@ def _clusters(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     }
     if guard.auth:
         yield from auth_clusters(guard.auth)
+    if guard.tracing:
+        yield traces_cluster(guard.tracing)
     for pool in guard.pools:
         yield _queue(pool)
         yield _pool(pool, layout)

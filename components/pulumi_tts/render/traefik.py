@@ -11,7 +11,9 @@ from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
+from pulumi_tts.render.traefik_log import log_arguments
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
+from pulumi_tts.render.traefik_tracing import tracing_arguments, without_clients_traces
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 # The source documents' three tries; each dead upstream costs a dial's time-out.
@@ -60,11 +62,11 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
         *_dashboard_arguments(edge.dashboard, layout),
         *ping_arguments(layout),
         *(_metrics_arguments(layout) if edge.observed else ()),
+        *(tracing_arguments(edge.tracing) if edge.tracing else ()),
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
-        "--accessLog=true",
-        "--accessLog.format=json",
+        *log_arguments(edge.front),
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
     )
@@ -150,7 +152,8 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
         "middlewares": {name: middleware for name, middleware in middlewares.items() if name in used},
     }
     # Traefik refuses a section that is there and empty.
-    return yaml_text({"http": {name: section for name, section in sections.items() if section}})
+    http = {name: section for name, section in sections.items() if section}
+    return yaml_text({"http": without_clients_traces(http, edge.tracing)})
 
 
 def front_file(edge: EdgePlan) -> str:
@@ -168,6 +171,8 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
         "service": "api@internal",
         "middlewares": login,
+        # Speech is traced, not who looks at it.
+        "observability": {"tracing": False},
     }
     middlewares = {"dashboard-guesses": guesses([password_hash], dashboard.trusted_proxies), "dashboard-login": basic}
     http: Tree = {"routers": {"dashboard": router}, "middlewares": middlewares}

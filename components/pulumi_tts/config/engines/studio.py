@@ -23,6 +23,7 @@ PROFILE = Profile.model_validate(
             "startup": "60s",
         },
         "outputs": "/outputs",
+        "traces": True,
         "memory": "512m",
         "pids": 128,
     }

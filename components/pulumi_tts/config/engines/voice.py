@@ -21,6 +21,7 @@ PROFILE = Profile.model_validate(
         "outputs": "/outputs",
         "slots": 2,
         "slots_variable": "VOICE_SLOTS",
+        "traces": True,
         "memory": "512m",
         "pids": 128,
     }
