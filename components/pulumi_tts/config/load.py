@@ -28,7 +28,7 @@ from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
-from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.profile import Audio, Health, Profile
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.config.tls import (
@@ -42,6 +42,7 @@ from pulumi_tts.config.tls import (
     SelfSigned,
     Tls,
 )
+from pulumi_tts.config.usage import Usage, usage_checks
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -99,6 +100,8 @@ def load_stack(raw: object) -> Stack:
     problems += canary_checks(pools)
     problems += _auth_checks(stack, raw, pools)
     problems += care_checks(pools, _right_zone(stack, raw))
+    if stack and stack.observability and stack.observability.usage:
+        problems += usage_checks(stack.observability.usage, [pool.name for pool in stack.pools])
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)
     if all_right:
@@ -280,6 +283,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dns": Dns,
     "credentials": SecretReference,
     "observability": Observability,
+    "usage": Usage,
+    "audio": Audio,
 }
 
 

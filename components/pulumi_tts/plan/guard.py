@@ -151,6 +151,8 @@ class GuardPlan:
     """What the edge does with a request before it comes here."""
     auth: GuardAuthPlan | None = None
     """What it tells the edge about keys, tokens and limits; absent where it is not asked."""
+    metered: bool = False
+    """Whether its access log also goes into a file, for the meter."""
 
     @property
     def url(self) -> str:
@@ -167,8 +169,12 @@ def plan_guard(
     front: FrontPlan,
     local_images: bool,
     auth: GuardAuthPlan | None = None,
+    metered: bool = False,
 ) -> GuardPlan:
-    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does."""
+    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does.
+
+    ``metered`` says that a meter reads its access log.
+    """
     plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
@@ -178,6 +184,7 @@ def plan_guard(
         drain=guard.drain,
         auth=auth,
         front=front,
+        metered=metered,
     )
     return guarding(plan, pools)
 

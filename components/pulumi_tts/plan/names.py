@@ -81,6 +81,21 @@ def observe_network(stack: str) -> str:
     return f"{stack}-observe"
 
 
+def meter_name(stack: str) -> str:
+    """What counts who used how much."""
+    return f"{stack}-meter"
+
+
+def logs_volume(stack: str) -> str:
+    """The volume of the access logs that the meter reads."""
+    return f"{stack}-logs"
+
+
+def usage_volume(stack: str) -> str:
+    """The volume of what the meter has counted."""
+    return f"{stack}-usage"
+
+
 def socket_proxy_name(client: str) -> str:
     """The proxy through which its client, or a stack's keeper, asks Docker."""
     return f"{client}-socket-proxy"

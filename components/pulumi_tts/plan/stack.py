@@ -17,6 +17,7 @@ from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
+from pulumi_tts.plan.meter import MeterPlan, plan_meter
 from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
 from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability
@@ -86,6 +87,8 @@ class StackPlan:
     """Absent where no pool is guarded, and it checks nothing for the edge."""
     observability: ObservabilityPlan | None
     """Absent where nothing watches the stack."""
+    meter: MeterPlan | None
+    """Absent where nobody counts who used how much."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -147,6 +150,10 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
     )
     guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
     observability = plan_observability(stack.observability, name) if stack.observability else None
+    usage = stack.observability.usage if stack.observability else None
+    meter = (
+        plan_meter(usage, name, stack.pools, pools, auth=stack.edge.auth, local_images=local_images) if usage else None
+    )
     plan = StackPlan(
         name=name,
         hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
@@ -161,6 +168,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             ],
             checks=guard.name if guard and guard.auth else None,
             observed=observability is not None,
+            metered=meter is not None,
         ),
         pools=pools,
         guard=guard,
@@ -170,6 +178,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
         observability=observability,
+        meter=meter,
     )
     problems = list(_long_names(plan))
     if problems:
@@ -207,7 +216,16 @@ def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images
     elsewhere = [HostKept(host.name, proxy_port(host)) for host in stack.hosts[1:] if host.name in with_guarded]
     keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
     front = plan_front(stack.edge)
-    return plan_guard(stack.guard, keeper, guard_name(name), pools, front=front, local_images=local_images, auth=auth)
+    return plan_guard(
+        stack.guard,
+        keeper,
+        guard_name(name),
+        pools,
+        front=front,
+        local_images=local_images,
+        auth=auth,
+        metered=bool(stack.observability and stack.observability.usage),
+    )
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:
