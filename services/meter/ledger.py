@@ -46,7 +46,7 @@ _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS days (day TEXT NOT NULL, {_KEYS}, {_NUMBERS}, PRIMARY KEY (day, {", ".join(COLUMNS)}))
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals ({_KEYS}, {_NUMBERS}, PRIMARY KEY ({", ".join(COLUMNS)})) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS logs (log TEXT PRIMARY KEY, inode INTEGER NOT NULL, at INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS logs (log TEXT PRIMARY KEY, file TEXT NOT NULL, at INTEGER NOT NULL,
     damaged INTEGER NOT NULL);
 """
 _MORE = ", ".join(f"{name} = {name} + excluded.{name}" for name in _AMOUNTS)
@@ -83,8 +83,8 @@ class Ledger:
             self._db.executemany(_ADD_TOTAL, [each[1:] for each in days])
             self._db.execute(
                 "INSERT INTO logs VALUES (?, ?, ?, ?) ON CONFLICT (log) DO UPDATE "
-                "SET inode = excluded.inode, at = excluded.at, damaged = damaged + excluded.damaged",
-                (log, mark.inode, mark.offset, damaged),
+                "SET file = excluded.file, at = excluded.at, damaged = damaged + excluded.damaged",
+                (log, mark.file, mark.offset, damaged),
             )
 
     def forget(self, before: str) -> None:
@@ -94,7 +94,7 @@ class Ledger:
 
     def mark(self, log: str) -> Mark:
         """How far a log was read."""
-        found = self._db.execute("SELECT inode, at FROM logs WHERE log = ?", (log,)).fetchone()
+        found = self._db.execute("SELECT file, at FROM logs WHERE log = ?", (log,)).fetchone()
         return Mark(*found) if found else Mark()
 
     def damaged(self, log: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,13 +30,27 @@ _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 class Mark:
     """How far a file was read."""
 
-    inode: int = 0
+    file: str = ""
+    """Which: a number of a file is given again to another one once it is gone, so its folder has a name of its own."""
     offset: int = 0
+
+
+def name_of(folder: Path) -> str:
+    """The name of its own that a folder has, and is given where it has none: another volume is another one."""
+    file = folder / ".meter"
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        incoming = file.with_suffix(".new")
+        incoming.write_text(uuid.uuid4().hex)
+        incoming.replace(file)
+        return file.read_text()
 
 
 class LogFile:
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._folder = name_of(path.parent)
         self._freed = 0
         self.cannot_free: str | None = None
         """Why the file takes ever more room; None where it does not."""
@@ -50,12 +65,13 @@ class LogFile:
             if file is None:
                 return [], mark
             found = os.fstat(file)
-            same = mark.inode == found.st_ino and mark.offset <= found.st_size
+            name = f"{self._folder} {found.st_ino}"
+            same = mark.file == name and mark.offset <= found.st_size
             begins = _past_holes(file, mark.offset if same else 0)
             data = os.pread(file, BATCH, begins)
         ends = data.rfind(b"\n") + 1 or (len(data) if len(data) == BATCH else 0)
         lines = data[:ends].strip(b"\0\n").split(b"\n") if ends else []
-        return lines, Mark(found.st_ino, begins + ends)
+        return lines, Mark(name, begins + ends)
 
     def free(self, mark: Mark) -> None:
         """Frees what is before a mark, but for the last 8 MiB."""
@@ -77,7 +93,8 @@ class LogFile:
             found = self._path.stat()
         except OSError:
             return 0
-        return found.st_size - mark.offset if found.st_ino == mark.inode else found.st_size
+        same = mark.file == f"{self._folder} {found.st_ino}"
+        return max(0, found.st_size - mark.offset) if same else found.st_size
 
     def room(self) -> int:
         """Bytes that the file takes on its disk."""
