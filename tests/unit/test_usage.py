@@ -146,7 +146,8 @@ def test_the_meter_reads_what_is_written_for_it(monkeypatch: pytest.MonkeyPatch)
     assert read.routes == {"voice.pool", "voice.1", "voice.2"}
     assert read.shares == {"tts-test-voice-1": 0.5, "tts-test-voice-2": 0.5}
     assert read.upstreams == {f"tts-test-voice-{n}:8000": f"tts-test-voice-{n}" for n in (1, 2)}
-    assert (read.tenants, read.most, read.keep, read.currency) == ({"anna", "app-1"}, 500, 31, "EUR")
+    assert sorted(read.tenants) == ["anna", "app-1"]
+    assert (read.most, read.keep, read.currency) == (500, 31, "EUR")
     pool = read.pools["voice"]
     assert (pool.works, pool.price) == (True, 2)
     assert pool.audio
