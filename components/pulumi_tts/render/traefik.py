@@ -7,8 +7,9 @@ from itertools import chain
 
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
 from pulumi_tts.plan.meter import LOGS
-from pulumi_tts.plan.observability import BUCKETS
+from pulumi_tts.plan.observability import EDGE_PORT
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_log import log_arguments
@@ -33,7 +34,7 @@ class Layout:
     dashboard: int = 8081
     ping: int = 8082
     """On the container's own loopback."""
-    metrics: int = 8083
+    metrics: int = EDGE_PORT
     """For Prometheus; of an edge that is observed."""
     acme: str = ACME_FOLDER
     """Where the ACME account and its certificates are kept."""
