@@ -66,7 +66,7 @@ def of_guard(line: Mapping[str, Any]) -> Request:
             worked = line["duration_ms"] - waited if waited is not None else 0
         return Request(
             day=str(line["timestamp"])[:10],
-            tenant=line["tenant"],
+            tenant=_name(line["tenant"]),
             pool=str(line["pool"] or ""),
             route=str(line["route"] or ""),
             instance=line["instance"],
@@ -92,7 +92,7 @@ def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
         tenant = line["ClientUsername"]
         return Request(
             day=str(line["StartUTC"])[:10],
-            tenant=None if tenant == "-" else tenant,
+            tenant=None if tenant == "-" else _name(tenant),
             pool=pool,
             route=route,
             instance=plan.upstreams.get(upstream, upstream),
@@ -104,6 +104,11 @@ def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedLineError(f"{type(error).__name__}: {error}") from error
+
+
+def _name(tenant: Any) -> str | None:
+    """A name as it can be kept: half a character, which JSON can hold and nothing else can, becomes a question mark."""
+    return None if tenant is None else str(tenant).encode(errors="replace").decode()
 
 
 def in_the_guards_words(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,6 +103,6 @@ def _each(items: list[Any], reading: Callable[[Any], Any]) -> tuple[list[Any], i
 
 def _pass_on(lines: list[Line]) -> None:
     """What the edge said goes on to where it would have said it, had it not written it into a file."""
-    said = "".join(json.dumps(in_the_guards_words(line), ensure_ascii=False) + "\n" for line in lines)
+    said = "".join(json.dumps(in_the_guards_words(line)) + "\n" for line in lines)
     sys.stdout.write(said)
     sys.stdout.flush()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pulumi_tts.config import load_stack
@@ -157,6 +158,11 @@ def test_what_is_reported_is_what_was_sent_whoever_is_restarted(service: Service
     assert cards["voice"]["cost"] == pytest.approx(cards["voice"]["gpu_seconds"] * 0.001)
     assert cards["bare"]["cost"] == pytest.approx(cards["bare"]["gpu_seconds"] * 0.002)
     assert meter.report("pool")["currency"] == "USD"
+    with httpx.Client(base_url=f"http://127.0.0.1:{meter.port}", trust_env=False) as client:
+        assert client.get("/usage?by=pool&since=30d").json() == meter.report("pool")
+        for wrong in ("/usage?by=user", "/usage?since=0d", "/usage?until=never"):
+            assert client.get(wrong).status_code == 400
+        assert client.get("/").status_code == 404
     page = meter.metrics()
     for tenant in TENANTS:
         number = service.sent.requests[tenant, "voice.path"]

@@ -16,7 +16,7 @@ from meter import logfile
 from meter.audio import sounds_for
 from meter.counting import NOBODY, OTHERS, Names, counted
 from meter.ledger import Key, Ledger, Used
-from meter.lines import DamagedLineError, Request, of_edge, of_guard, parsed
+from meter.lines import DamagedLineError, Request, in_the_guards_words, of_edge, of_guard, parsed
 from meter.logfile import LogFile, Mark
 from meter.plan import Audio, BadFileError, Plan, Pool, read_plan
 from meter.report import day, report
@@ -96,6 +96,15 @@ def test_a_line_of_the_guards() -> None:
     assert guard(worked_ms=None).worked == 2.05, "cut: from when it had its slot"
     assert guard(worked_ms=None, waited_ms=None, instance=None, status=503).worked == 0, "it never had one"
     assert guard(tenant=None, content_type=None).tenant is None
+
+
+def test_a_name_that_nothing_can_keep_holds_nobody_up(tmp_path: Path) -> None:
+    line = json.dumps(GUARD | {"tenant": "half \ud800"}).encode()
+    used_by = counted([of_guard(parsed(line))], PLAN, Names([]))
+    ledger = Ledger(tmp_path)
+    ledger.add("guard", Mark("it", 1), used_by)
+    assert [key.tenant for key, _ in ledger.totals()] == ["half ?"]
+    json.dumps(in_the_guards_words(EDGE | {"RequestPath": "\ud800"})).encode()
 
 
 def test_a_line_of_the_edges() -> None:
