@@ -166,6 +166,12 @@ class Guarding:
         except httpx.TransportError:
             return False
 
+    def stop(self) -> None:
+        """As its container does it once requests are over."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+
     def kill(self) -> None:
         if self.process:
             self.process.kill()
@@ -218,8 +224,8 @@ def guarding(folder: Path, *pools: dict[str, Any], wait: bool = True) -> Iterato
 
 
 @contextmanager
-def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterator[Guarding]:
-    """A guard with this plan, and a stand-in for each of its instances."""
+def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True, logs: Path | None = None) -> Iterator[Guarding]:
+    """A guard with this plan, and a stand-in for each of its instances; ``logs`` is where a metered one writes its."""
     stubs = {pool.name: [Stub(instance.name) for instance in pool.instances] for pool in plan.pools}
     layout = envoy.Layout(
         run=str(folder / "run"),
@@ -230,6 +236,7 @@ def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterat
         auth_port=free_port(),
         traces_port=free_port(),
         files=str(folder / "files"),
+        logs=str(logs or folder),
     )
     guard = Guarding(folder, stubs, layout)
     try:

@@ -30,7 +30,7 @@ from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
-from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.profile import Audio, Health, Profile
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.config.tls import (
@@ -45,6 +45,7 @@ from pulumi_tts.config.tls import (
     Tls,
 )
 from pulumi_tts.config.tracing import Export, Keep, Tracing
+from pulumi_tts.config.usage import Usage
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -313,6 +314,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "keep": Keep,
     "export": Export,
     "export.headers": SecretReference,
+    "usage": Usage,
+    "audio": Audio,
     "prometheus": Prometheus,
     "retention": Retention,
     "remote_write": RemoteWrite,

@@ -10,6 +10,7 @@ from pulumi_tts.config.fields import Mebibytes, Name, Seconds, Strict, refused, 
 from pulumi_tts.config.outputs import Age
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.tracing import Tracing
+from pulumi_tts.config.usage import Usage
 
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 _OURS = ("alertname", "host", "instance", "job", "pool", "severity")
@@ -125,6 +126,8 @@ class Observability(Strict):
 
     tracing: Tracing | None = None
     """Traces of requests. Default: none; {} is enough for all of them."""
+    usage: Usage | None = None
+    """Who used how much. Default: nobody counts."""
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:

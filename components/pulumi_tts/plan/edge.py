@@ -85,6 +85,8 @@ class EdgePlan:
     """Whether Prometheus asks it for metrics, on a port that is not published."""
     tracing: TracingPlan | None = None
     """How it traces requests; absent where it does not."""
+    metered: bool = False
+    """Whether its access log goes into a file, for the meter."""
 
     @property
     def port(self) -> int:
@@ -141,11 +143,12 @@ def plan_edge(
     checks: str | None = None,
     observed: bool = False,
     tracing: TracingPlan | None = None,
+    metered: bool = False,
 ) -> EdgePlan:
     """What follows from the edge's config; ``name`` is its container's, ``pages`` what is behind the dashboard's login.
 
     ``checks`` is the container of the guard that checks keys and tokens; ``observed`` says that metrics are asked for,
-    ``tracing`` how requests are traced.
+    ``tracing`` how requests are traced, ``metered`` that a meter reads its access log.
     """
     return EdgePlan(
         name=name,
@@ -164,6 +167,7 @@ def plan_edge(
         tls=plan_tls(edge, name, domain),
         observed=observed,
         tracing=tracing,
+        metered=metered,
     )
 
 

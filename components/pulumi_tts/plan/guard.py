@@ -154,6 +154,8 @@ class GuardPlan:
     """What it tells the edge about keys, tokens and limits; absent where it is not asked."""
     tracing: TracingPlan | None = None
     """How it traces requests; absent where it does not."""
+    metered: bool = False
+    """Whether its access log also goes into a file, for the meter."""
 
     @property
     def url(self) -> str:
@@ -171,8 +173,12 @@ def plan_guard(
     local_images: bool,
     auth: GuardAuthPlan | None = None,
     tracing: TracingPlan | None = None,
+    metered: bool = False,
 ) -> GuardPlan:
-    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does."""
+    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does.
+
+    ``metered`` says that a meter reads its access log.
+    """
     plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
@@ -183,6 +189,7 @@ def plan_guard(
         auth=auth,
         front=front,
         tracing=tracing,
+        metered=metered,
     )
     return guarding(plan, pools)
 

@@ -17,6 +17,7 @@ from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
+from pulumi_tts.plan.meter import MeterPlan, plan_meter
 from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
 from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability, watching_pages
@@ -89,6 +90,8 @@ class StackPlan:
     """Absent where nothing watches the stack."""
     jaeger: JaegerPlan | None
     """What takes traces; absent where nothing is traced."""
+    meter: MeterPlan | None
+    """Absent where nobody counts who used how much."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -153,6 +156,10 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         for pool in stack.pools
     )
     guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images, tracing)
+    usage = stack.observability.usage if stack.observability else None
+    meter = (
+        plan_meter(usage, name, stack.pools, pools, auth=stack.edge.auth, local_images=local_images) if usage else None
+    )
     edge = plan_edge(
         stack.edge,
         edge_name(name),
@@ -166,6 +173,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         checks=guard.name if guard and guard.auth else None,
         observed=stack.observability is not None,
         tracing=tracing,
+        metered=meter is not None,
     )
     plan = StackPlan(
         name=name,
@@ -190,6 +198,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         if stack.observability
         else None,
         jaeger=jaeger,
+        meter=meter,
     )
     problems = list(_long_names(plan))
     if problems:
@@ -238,6 +247,7 @@ def _guard(
         local_images=local_images,
         auth=auth,
         tracing=tracing,
+        metered=bool(stack.observability and stack.observability.usage),
     )
 
 

@@ -27,6 +27,7 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.tracing import COLLECTOR_PORT
 from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
@@ -82,6 +83,8 @@ class Layout:
     traces_port: int = COLLECTOR_PORT
     files: str = "/files/current"
     """Where the courier moves what is not the keeper's to pass on."""
+    logs: str = LOGS
+    """Where the access log of a metered guard is also written."""
 
 
 IN_CONTAINER = Layout()
@@ -100,9 +103,9 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
         str(guard.drain),
         "--drain-strategy",
         "immediate",
-        # Of the access log: a line is there when somebody looks for it.
+        # Of the access log: a line is there when somebody looks for it, and a killed Envoy takes few with it.
         "--file-flush-interval-msec",
-        "1000",
+        "250",
         "--log-format",
         '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","logger":"%n","message":"%j"}',
     )
@@ -179,7 +182,7 @@ def _overload(memory: int) -> Tree:
 def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     # "Inbound" is what Envoy stops to listen for when it is asked to drain.
     tracing = guard.tracing
-    front = _front_manager(guard.front, layout) | ({"tracing": front_tracing(tracing)} if tracing else {})
+    front = _front_manager(guard, layout) | ({"tracing": front_tracing(tracing)} if tracing else {})
     inner = _inner_manager(layout) | ({"tracing": inner_tracing(tracing)} if tracing else {})
     yield _listener("guard", _address(layout.address, layout.port), front, traffic_direction="INBOUND")
     yield {
@@ -216,12 +219,12 @@ def _chain(manager: Tree) -> Tree:
     return {"filters": [{**_extension(name, kind, **manager)}]}
 
 
-def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
+def _front_manager(guard: GuardPlan, layout: Layout) -> Tree:
     return {
         "stat_prefix": "guard",
         "codec_type": "HTTP1",
         "rds": _route_file(_FRONT_ROUTES, layout),
-        **_client_address(front),
+        **_client_address(guard.front),
         # Also what a client on a private network says of retries, deadlines and ids is not believed.
         "early_header_mutation_extensions": [_without_client_headers()],
         "always_set_request_id_in_response": True,
@@ -234,14 +237,14 @@ def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "request_headers_timeout": "10s",
         # A client's time in line included.
-        "request_timeout": _seconds(front.upload_time * 1000),
+        "request_timeout": _seconds(guard.front.upload_time * 1000),
         # Silence is measured towards the instance; here it would also end what waits.
         "stream_idle_timeout": "0s",
         "http_filters": [_upload_limit(), _router()],
         # What a WebSocket carries is no upload.
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router()]}],
         "local_reply_config": _local_replies(),
-        "access_log": access_logs(front),
+        "access_log": access_logs(guard.front, layout.logs if guard.metered else None),
     }
 
 

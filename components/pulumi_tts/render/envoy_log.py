@@ -6,10 +6,15 @@ from pulumi_tts.plan.guard import INSTANCE_HEADER, POOL_HEADER, ROUTE_HEADER
 from pulumi_tts.render.envoy_parts import Tree, extension
 
 
-def access_logs(front: FrontPlan) -> list[Tree]:
-    """Where the front's connection manager tells of each request, when it is over."""
-    kind = "access_loggers.stream.v3.StdoutAccessLog"
-    return [extension("envoy.access_loggers.stdout", kind, log_format={"json_format": _line(front)})]
+def access_logs(front: FrontPlan, folder: str | None) -> list[Tree]:
+    """Where the front's connection manager tells of each request, when it is over: its output, and a file of a
+    ``folder`` if there is one."""
+    line = {"json_format": _line(front)}
+    logs = [extension("envoy.access_loggers.stdout", "access_loggers.stream.v3.StdoutAccessLog", log_format=line)]
+    if folder:
+        kind = "access_loggers.file.v3.FileAccessLog"
+        logs.append(extension("envoy.access_loggers.file", kind, path=f"{folder}/guard.log", log_format=line))
+    return logs
 
 
 def _line(front: FrontPlan) -> dict[str, str]:

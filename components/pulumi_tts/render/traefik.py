@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
+from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.observability import EDGE_PORT
 from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.buckets import BUCKETS
@@ -47,6 +48,8 @@ class Layout:
     """For Prometheus; of an edge that is observed."""
     acme: str = ACME_FOLDER
     """Where the ACME account and its certificates are kept."""
+    logs: str = LOGS
+    """Where the access log of a metered edge is."""
 
 
 IN_CONTAINER = Layout()
@@ -66,7 +69,7 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
-        *log_arguments(edge.front),
+        *log_arguments(edge.front, layout.logs if edge.metered else None),
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
     )

@@ -28,12 +28,14 @@ HEADERS = ("User-Agent", "Content-Type", "X-Request-Id", "X-Audio-Seconds", INST
 """Headers of requests and answers that are told; no cookie, key or password is in any of them."""
 
 
-def log_arguments(front: FrontPlan) -> tuple[str, ...]:
-    """Traefik's arguments for it."""
+def log_arguments(front: FrontPlan, folder: str | None) -> tuple[str, ...]:
+    """Traefik's arguments for it; it goes into a file of a ``folder``, or to where programs' output goes."""
     query = "keep" if front.query_in_logs else "drop"
     return (
         "--accessLog=true",
         "--accessLog.format=json",
+        # Each line is written when its request is over, and kept back by nothing.
+        *((f"--accessLog.filePath={folder}/edge.log", "--accessLog.bufferingSize=0") if folder else ()),
         "--accessLog.fields.defaultMode=drop",
         *(f"--accessLog.fields.names.{name}=keep" for name in FIELDS),
         f"--accessLog.fields.queryParameters.defaultMode={query}",
