@@ -90,10 +90,9 @@ class Edging:
             "front.yml": traefik.front_file(plan.edge),
         }
         if plan.edge.dashboard:
-            keeper = f"http://127.0.0.1:{self.upstream.port}" if plan.edge.dashboard.keeper else None
-            written["dashboard.yml"] = traefik.dashboard_file(
-                replace(plan.edge.dashboard, keeper=keeper), PASSWORD_HASH
-            )
+            here = f"http://127.0.0.1:{self.upstream.port}"
+            pages = tuple(replace(page, url=here) for page in plan.edge.dashboard.pages)
+            written["dashboard.yml"] = traefik.dashboard_file(replace(plan.edge.dashboard, pages=pages), PASSWORD_HASH)
         if plan.edge.tls:
             written |= {"tls.yml": self._tls(plan.edge, plan.edge.tls), **tls_files(plan.edge.tls, self.secrets)}
         files = self.folder / "files"
@@ -230,6 +229,7 @@ def edging(
         websecure=tls.port if tls else 0,
         dashboard=free_port(),
         ping=free_port(),
+        metrics=free_port(),
         acme=str(folder),
     )
     edge = Edging(folder, Stub("upstream"), layout, secrets=secrets or {})

@@ -14,7 +14,10 @@ from pulumi_tts.config.profile import Profile
 from pulumi_tts.config.tls_checks import tls_checks
 from pulumi_tts.config.weights import Weights
 
-RESERVED_NAMES = ("dashboard", "edge", "guard", "keeper", "network", "socket-proxy")
+RESERVED_NAMES = (
+    "alertmanager", "blackbox", "dashboard", "edge", "grafana", "guard", "jaeger", "keeper", "meter", "network", "node",
+    "observe", "prometheus", "socket-proxy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

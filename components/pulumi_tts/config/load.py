@@ -22,6 +22,7 @@ from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
 from pulumi_tts.config.limits import LIMITS_TAGS, Limits, Rate
+from pulumi_tts.config.observability import Observability
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
@@ -276,6 +277,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "challenge": DnsChallenge,
     "dns": Dns,
     "credentials": SecretReference,
+    "observability": Observability,
 }
 
 

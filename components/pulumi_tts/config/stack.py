@@ -12,6 +12,7 @@ from pulumi_tts.config.guard import Guard
 from pulumi_tts.config.host import Host
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import Keeper
+from pulumi_tts.config.observability import Observability
 from pulumi_tts.config.pool import Pool
 
 MAX_HOSTS = 64
@@ -48,6 +49,8 @@ class Stack(Strict):
     """The program beside the guard, which restarts instances that are sick or due."""
     hub: Hub = Hub()
     """The hub that weights are fetched from."""
+    observability: Observability | None = None
+    """What watches the stack. Default: nothing."""
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:

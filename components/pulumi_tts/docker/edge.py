@@ -26,6 +26,7 @@ from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.auth import Login
 from pulumi_tts.plan.edge import settled, unchecked
+from pulumi_tts.plan.pages import keeper_page
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik, traefik_auth
 
@@ -110,6 +111,8 @@ class TraefikEdgeArgs(TypedDict):
     need it are refused."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
+    observe: NotRequired[pulumi.Input[str]]
+    """The network on which Prometheus asks for metrics, at `http://NAME:8083/metrics`. Default: nobody does."""
     keeper: NotRequired[str]
     """Where the page of a guard's keeper answers, as `http://NAME-keeper:8000`: it is then at `/keeper/` on the
     dashboard's host, behind its login. Default: nowhere."""
@@ -180,6 +183,8 @@ class TraefikEdge(pulumi.ComponentResource):
             files["discovery.yml"] = discovery.discovery_file(plan.discovery, plan)
             networks.append(found.network)
             self.admitted_network = found.admitted
+        if "observe" in args:
+            networks.append(args["observe"])
         # Routes that lead to a guard that is not there yet would be answered 502.
         first = [args["after"].container] if "after" in args else []
         live = LiveFiles(
@@ -274,7 +279,9 @@ def _checked(args: TraefikEdgeArgs) -> Edge:
 
 def _planned(name: str, args: TraefikEdgeArgs, edge: Edge) -> EdgePlan:
     local = local_images(args.get("images"))
-    return plan_edge(edge, name, _domain(args), local, keeper=args.get("keeper"), checks=args.get("guard"))
+    pages = [keeper_page(args["keeper"])] if "keeper" in args else []
+    observed = "observe" in args
+    return plan_edge(edge, name, _domain(args), local, pages=pages, checks=args.get("guard"), observed=observed)
 
 
 def _refuse_unchecked(routes: list[Route], plan: EdgePlan) -> None:

@@ -42,6 +42,9 @@ class EnvoyGuardArgs(TypedDict):
     outside: NotRequired[pulumi.Input[str]]
     """A network with a way out, for instances on other hosts, and for the keys of tokens that are fetched. Default:
     none."""
+    observe: NotRequired[pulumi.Input[str]]
+    """The network on which Prometheus asks for metrics: of the guard at `http://NAME:8081/stats/prometheus`, of its
+    keeper at `http://NAME-keeper:8000/metrics`. Default: nobody does."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """The secrets that `edge.auth` refers to as `{secret: KEY}`, by their keys."""
     pools: NotRequired[pulumi.Input[list[Any]]]
@@ -113,13 +116,14 @@ class EnvoyGuard(pulumi.ComponentResource):
             docker.ContainerVolumeArgs(container_path=RUN, volume_name=run.name),
         ]
         others: Mapping[str, Elsewhere] = args.get("elsewhere", {})
-        networks = [args["network"], *([args["outside"]] if "outside" in args else [])]
+        inside = [args["network"], *([args["observe"]] if "observe" in args else [])]
+        networks = [*inside, *([args["outside"]] if "outside" in args else [])]
         kept = KeeperContainer(
             plan.keeper,
             guarded.apply(_resource_names),
             stack=stack,
             # It asks Docker on other hosts, and fetches nothing.
-            networks=networks if others else [args["network"]],
+            networks=networks if others else inside,
             volumes=volumes,
             envoy=image,
             envoy_elsewhere=plan.image,

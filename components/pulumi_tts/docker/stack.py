@@ -16,6 +16,7 @@ from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import made_network
 from pulumi_tts.docker.mps import TtsMps
+from pulumi_tts.docker.observability import Observability
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
@@ -56,7 +57,8 @@ class SpeechStack(pulumi.ComponentResource):
     """Each pool by name: its `url`, the `login` that it asks for, its `instances` (a list of URLs), its `engine`, and
     their `hosts`."""
     dashboard: pulumi.Output[dict[str, Any]]
-    """The dashboard's `url`, `user` and `password`, and the URL of the `keeper`'s page; empty without one."""
+    """The dashboard's `url`, `user` and `password`, and the URL of each page behind its login, such as the `keeper`'s;
+    empty without one."""
     discovery: pulumi.Output[dict[str, Any]]
     """What containers of others need to be admitted: the `network` that they join, and their `labels`; empty where
     they are not looked for."""
@@ -80,8 +82,19 @@ class SpeechStack(pulumi.ComponentResource):
         if others or before is not None:
             # Also when the last other host has gone: it may come back.
             remember(plan, before or {}, here.provider, self)
-        guard = self._guard(plan, here, others, secrets)
-        edge = self._edge(plan, here, guard, secrets)
+        observe = (
+            self._network(plan.observability.network, plan, here.provider, internal=True)
+            if plan.observability
+            else None
+        )
+        guard = self._guard(plan, here, others, secrets, observe)
+        edge = self._edge(plan, here, guard, secrets, observe)
+        if plan.observability and observe:
+            Observability(
+                plan.observability.network,
+                {"plan": plan.observability, "network": observe, "stack": plan.name},
+                here.options,
+            )
         weights = self._weights(plan, here, others, secrets)
         mps = {daemon.card: self._mps(daemon, plan, here, others) for daemon in plan.mps}
         pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights, mps=mps) for pool in plan.pools]
@@ -95,7 +108,8 @@ class SpeechStack(pulumi.ComponentResource):
         self.dashboard = pulumi.Output.from_input(
             {
                 "url": edge.dashboard_url,
-                "keeper": plan.edge.dashboard.keeper_url,
+                "keeper": "",
+                **{page.name: plan.edge.dashboard.page_url(page) for page in plan.edge.dashboard.pages},
                 "user": edge.dashboard_user,
                 "password": edge.dashboard_password,
             }
@@ -147,6 +161,7 @@ class SpeechStack(pulumi.ComponentResource):
         here: "_EdgeHost",
         others: Mapping[str, Elsewhere],
         secrets: Mapping[str, pulumi.Input[str]],
+        observe: pulumi.Output[str] | None,
     ) -> EnvoyGuard | None:
         if not plan.guard:
             return None
@@ -162,10 +177,17 @@ class SpeechStack(pulumi.ComponentResource):
         if others or (plan.guard.auth and plan.guard.auth.fetches):
             # The pools' own network is internal, and Docker gives such a network no route to other machines.
             args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
+        if observe:
+            args["observe"] = observe
         return EnvoyGuard(plan.guard.name, args, here.options)
 
     def _edge(
-        self, plan: StackPlan, here: "_EdgeHost", guard: EnvoyGuard | None, secrets: Mapping[str, pulumi.Input[str]]
+        self,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        guard: EnvoyGuard | None,
+        secrets: Mapping[str, pulumi.Input[str]],
+        observe: pulumi.Output[str] | None,
     ) -> TraefikEdge:
         args: TraefikEdgeArgs = {
             "plan": plan.edge,
@@ -178,6 +200,8 @@ class SpeechStack(pulumi.ComponentResource):
         }
         if plan.edge.dashboard and plan.edge.dashboard.password_key:
             args["password"] = secrets[plan.edge.dashboard.password_key]
+        if observe:
+            args["observe"] = observe
         if guard:
             args["after"] = guard
         return TraefikEdge(plan.edge.name, args, here.options)

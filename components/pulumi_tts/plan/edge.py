@@ -1,5 +1,6 @@
 """The edge: where it listens, and what it adds to requests and answers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pulumi_tts.config.checks import filled
@@ -8,11 +9,9 @@ from pulumi_tts.plan.auth import EdgeAuthPlan, LimitsPlan, Login, plan_edge_auth
 from pulumi_tts.plan.front import Encoded, FrontPlan, plan_front
 from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
+from pulumi_tts.plan.pages import Page
 from pulumi_tts.plan.routes import Kind, Route, web_url
 from pulumi_tts.plan.tls import TlsPlan, plan_tls
-
-KEEPER_PATH = "/keeper"
-"""Where the keeper's page is on the dashboard's host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,8 @@ class DashboardPlan:
     user: str
     password_key: str | None
     """The config key of a password given by the user; absent for a generated one."""
-    keeper: str | None
-    """Where the edge reaches a keeper's page, which is behind the same login; absent without one."""
+    pages: tuple[Page, ...]
+    """What else is behind the same login."""
     https: bool = False
     """Whether its port is an HTTPS one."""
     trusted_proxies: tuple[str, ...] = ()
@@ -38,10 +37,9 @@ class DashboardPlan:
         """Where a person finds it."""
         return f"{web_url(self.host, self.port, https=self.https)}/dashboard/"
 
-    @property
-    def keeper_url(self) -> str:
-        """Where a person finds the keeper's page; empty without a keeper."""
-        return f"{web_url(self.host, self.port, https=self.https)}{KEEPER_PATH}/" if self.keeper else ""
+    def page_url(self, page: Page) -> str:
+        """Where a person finds a page."""
+        return f"{web_url(self.host, self.port, https=self.https)}{page.path}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +80,8 @@ class EdgePlan:
     auth: EdgeAuthPlan
     tls: TlsPlan | None = None
     """Absent without TLS."""
+    observed: bool = False
+    """Whether Prometheus asks it for metrics, on a port that is not published."""
 
     @property
     def port(self) -> int:
@@ -129,11 +129,18 @@ def unchecked(route: Route, auth: EdgeAuthPlan) -> tuple[str, str] | None:
 
 
 def plan_edge(
-    edge: Edge, name: str, domain: str, local_images: bool, *, keeper: str | None, checks: str | None = None
+    edge: Edge,
+    name: str,
+    domain: str,
+    local_images: bool,
+    *,
+    pages: Iterable[Page] = (),
+    checks: str | None = None,
+    observed: bool = False,
 ) -> EdgePlan:
-    """What follows from the edge's config; ``name`` is its container's, ``keeper`` where a keeper's page answers.
+    """What follows from the edge's config; ``name`` is its container's, ``pages`` what is behind the dashboard's login.
 
-    ``checks`` is the container of the guard that checks keys and tokens.
+    ``checks`` is the container of the guard that checks keys and tokens; ``observed`` says that metrics are asked for.
     """
     return EdgePlan(
         name=name,
@@ -142,7 +149,7 @@ def plan_edge(
         http_port=edge.http_port,
         domain=domain,
         front=plan_front(edge),
-        dashboard=_dashboard(edge, domain, keeper),
+        dashboard=_dashboard(edge, domain, tuple(pages)),
         discovery=_discovery(edge, name, domain, local_images),
         headers=tuple(sorted(edge.headers.items())),
         compress=edge.compress,
@@ -150,10 +157,11 @@ def plan_edge(
         memory=edge.memory,
         auth=plan_edge_auth(edge.auth, edge.limits, checks, edge.trusted_proxies),
         tls=plan_tls(edge, name, domain),
+        observed=observed,
     )
 
 
-def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | None:
+def _dashboard(edge: Edge, domain: str, pages: tuple[Page, ...]) -> DashboardPlan | None:
     dashboard = edge.dashboard
     if not dashboard.enabled:
         return None
@@ -163,7 +171,7 @@ def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | N
         own_port=dashboard.port is not None,
         user=dashboard.user,
         password_key=dashboard.password.secret if dashboard.password else None,
-        keeper=keeper,
+        pages=pages,
         https=edge.https is not None,
         trusted_proxies=tuple(edge.trusted_proxies),
     )

@@ -76,6 +76,11 @@ def admitted_network(edge: str) -> str:
     return f"{edge}-admitted"
 
 
+def observe_network(stack: str) -> str:
+    """The network of what watches a stack, and of what is watched."""
+    return f"{stack}-observe"
+
+
 def socket_proxy_name(client: str) -> str:
     """The proxy through which its client, or a stack's keeper, asks Docker."""
     return f"{client}-socket-proxy"

@@ -19,6 +19,8 @@ from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
 from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
+from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability
+from pulumi_tts.plan.pages import keeper_page
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
 from pulumi_tts.plan.ports import proxy_port, published_ports
@@ -82,6 +84,8 @@ class StackPlan:
     """The MPS daemons, of the cards that have one."""
     guard: GuardPlan | None
     """Absent where no pool is guarded, and it checks nothing for the edge."""
+    observability: ObservabilityPlan | None
+    """Absent where nothing watches the stack."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -142,6 +146,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         for pool in stack.pools
     )
     guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
+    observability = plan_observability(stack.observability, name) if stack.observability else None
     plan = StackPlan(
         name=name,
         hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
@@ -150,8 +155,12 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             edge_name(name),
             stack.domain,
             local_images,
-            keeper=guard.keeper.url if guard else None,
+            pages=[
+                *([keeper_page(guard.keeper.url)] if guard else []),
+                *(observability.pages if observability else ()),
+            ],
             checks=guard.name if guard and guard.auth else None,
+            observed=observability is not None,
         ),
         pools=pools,
         guard=guard,
@@ -160,6 +169,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         fill=plan_fill(stack.hub, local_images),
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
+        observability=observability,
     )
     problems = list(_long_names(plan))
     if problems:

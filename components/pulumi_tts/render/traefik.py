@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
+from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
+from pulumi_tts.plan.observability import BUCKETS
 from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
@@ -30,6 +31,8 @@ class Layout:
     dashboard: int = 8081
     ping: int = 8082
     """On the container's own loopback."""
+    metrics: int = 8083
+    """For Prometheus; of an edge that is observed."""
     acme: str = ACME_FOLDER
     """Where the ACME account and its certificates are kept."""
 
@@ -46,6 +49,7 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
         *(_everybodys_middlewares(name, edge) for name in entry_points(edge)),
         *_dashboard_arguments(edge.dashboard, layout),
         *ping_arguments(layout),
+        *(_metrics_arguments(layout) if edge.observed else ()),
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
@@ -102,6 +106,16 @@ def ping_arguments(layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
     )
 
 
+def _metrics_arguments(layout: Layout) -> tuple[str, ...]:
+    return (
+        f"--entryPoints.metrics.address={layout.address}:{layout.metrics}",
+        "--metrics.prometheus=true",
+        "--metrics.prometheus.entryPoint=metrics",
+        f"--metrics.prometheus.buckets={','.join(f'{bound:g}' for bound in BUCKETS)}",
+        "--metrics.prometheus.addRoutersLabels=true",
+    )
+
+
 def _dashboard_arguments(dashboard: DashboardPlan | None, layout: Layout) -> tuple[str, ...]:
     # The dashboard's API is there in any case, and reachable only by a route: switching it on is a file more.
     own_port = dashboard is not None and dashboard.own_port
@@ -135,7 +149,7 @@ def front_file(edge: EdgePlan) -> str:
 
 
 def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
-    """The file of the dashboard's and the keeper's routes and login; it holds the password's bcrypt hash."""
+    """The file of the routes and the login of the dashboard and its pages; it holds the password's bcrypt hash."""
     # A file of its own: without a dashboard, it is not there.
     basic = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
     login = [PATHS, NO_USER, "dashboard-guesses", "dashboard-login"]
@@ -147,15 +161,18 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     }
     middlewares = {"dashboard-guesses": guesses([password_hash], dashboard.trusted_proxies), "dashboard-login": basic}
     http: Tree = {"routers": {"dashboard": router}, "middlewares": middlewares}
-    if dashboard.keeper:
-        http["routers"]["keeper"] = {
+    for page in dashboard.pages:
+        own = {f"{page.name}-slash": _with_slash(page.path)}
+        if page.strip:
+            own[f"{page.name}-strip"] = _without(page.path)
+        http["routers"][page.name] = {
             **router,
-            "rule": _under(dashboard.host, KEEPER_PATH),
-            "service": "keeper",
-            "middlewares": [*login, "keeper-slash", "keeper-strip"],
+            "rule": _under(dashboard.host, page.path),
+            "service": page.name,
+            "middlewares": [*login, *own],
         }
-        http["middlewares"] |= {"keeper-slash": _with_slash(KEEPER_PATH), "keeper-strip": _without(KEEPER_PATH)}
-        http["services"] = {"keeper": {"loadBalancer": {"servers": [{"url": dashboard.keeper}]}}}
+        http["middlewares"] |= own
+        http.setdefault("services", {})[page.name] = {"loadBalancer": {"servers": [{"url": page.url}]}}
     return yaml_text({"http": http})
 
 
