@@ -1,4 +1,4 @@
-"""Programs that tests run: an ACME server, what scans a TLS server, and what looks over Dockerfiles.
+"""Programs that tests run: an ACME server, what scans a TLS server, what looks over Dockerfiles, and Prometheus.
 
 Pinned beside their tests; made once, in the cache. Not in .venv: sslyze and checkov want older versions of what the
 package is tried with, and Pebble is Go's.
@@ -20,6 +20,7 @@ from bootstrap.shell import quietly
 
 _PINNED = CHECKOUT / "tests" / "edge" / "tools"
 _CHECKOV = CHECKOUT / "tests" / "services" / "tools" / "checkov.txt"
+_WATCHING = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "prometheus-blackbox-exporter")
 _PEBBLE = "github.com/letsencrypt/pebble/v2/cmd"
 
 
@@ -61,6 +62,28 @@ def checkov() -> Path:
             quietly([*command, "--requirement", str(_CHECKOV), "--target", str(making)])
 
     return _made("checkov", _CHECKOV.read_bytes() + sys.version.encode(), install)
+
+
+def prometheus() -> Path:
+    """The folder with Debian's `prometheus`, `promtool`, `prometheus-alertmanager`, `amtool` and exporters.
+
+    Out of their packages and not installed, which would start them.
+    """
+
+    def fetch(making: Path) -> None:
+        with slow_step("Prometheus and what goes with it"):
+            download = ["env", "-C", str(making), "apt-get", "download", "-qq", *_WATCHING]
+            try:
+                quietly(download)
+            except Problem:
+                # There may be no lists yet, or older ones than what the mirror still has.
+                quietly(["apt-get", "update", "-qq"])
+                quietly(download)
+            for package in making.glob("*.deb"):
+                quietly(["dpkg-deb", "--extract", str(package), str(making)])
+                package.unlink()
+
+    return _made("prometheus", "\0".join(_WATCHING).encode(), fetch) / "usr" / "bin"
 
 
 def uv() -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from pulumi_tts.config.alerting import Alertmanager, Email, Receiver, Slack, Webhook
 from pulumi_tts.config.auth import AUTH_TAGS, ApiKey, Auth, Jwks, Jwt, RouteAuth, User
 from pulumi_tts.config.auth_checks import auth_checks
 from pulumi_tts.config.care_checks import care_checks
@@ -22,7 +23,8 @@ from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
 from pulumi_tts.config.limits import LIMITS_TAGS, Limits, Rate
-from pulumi_tts.config.observability import Observability
+from pulumi_tts.config.observability import Observability, Prometheus, RemoteWrite, Retention, Slo
+from pulumi_tts.config.observability_checks import observability_checks
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
@@ -67,6 +69,10 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "auth", "api_keys", "key"): "thatAppsKey",
     ("hub", "token"): "hubToken",
     ("edge", "tls", "certificates", "key"): "edgeKey",
+    ("observability", "prometheus", "remote_write", "secret"): "remoteWriteToken",
+    ("observability", "alertmanager", "receivers", "webhook", "token"): "hookToken",
+    ("observability", "alertmanager", "receivers", "email", "password"): "mailPassword",
+    ("observability", "alertmanager", "receivers", "slack", "url"): "slackUrl",
 }
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
 _TAGS = (
@@ -98,6 +104,7 @@ def load_stack(raw: object) -> Stack:
     problems += canary_checks(pools)
     problems += _auth_checks(stack, raw, pools)
     problems += care_checks(pools, _right_zone(stack, raw))
+    problems += _observability_checks(stack, raw)
     hosts, all_right = _right_hosts(stack, raw)
     problems += host_checks(hosts)
     if all_right:
@@ -152,10 +159,23 @@ def _auth_checks(stack: Stack | None, raw: object, pools: Mapping[int, Pool]) ->
         return list(auth_checks(stack.edge, pools, [pool.name for pool in stack.pools]))
     written = raw if isinstance(raw, Mapping) else {}
     edge = _right(Edge, written.get("edge", {}))
+    return list(auth_checks(edge, pools, _names(written))) if edge else []
+
+
+def _observability_checks(stack: Stack | None, raw: object) -> list[Problem]:
+    if stack:
+        watching, names = stack.observability, [pool.name for pool in stack.pools]
+    else:
+        written = raw if isinstance(raw, Mapping) else {}
+        watching, names = _right(Observability, written.get("observability")), _names(written)
+    return list(observability_checks(watching, names)) if watching else []
+
+
+def _names(written: Mapping[str, Any]) -> list[str]:
+    """The names of all pools, also of those that are not right."""
     named = written.get("pools")
     items = named if isinstance(named, list) else []
-    names = [item["name"] for item in items if isinstance(item, Mapping) and isinstance(item.get("name"), str)]
-    return list(auth_checks(edge, pools, names)) if edge else []
+    return [item["name"] for item in items if isinstance(item, Mapping) and isinstance(item.get("name"), str)]
 
 
 def _right_zone(stack: Stack | None, raw: object) -> str:
@@ -278,6 +298,17 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dns": Dns,
     "credentials": SecretReference,
     "observability": Observability,
+    "prometheus": Prometheus,
+    "retention": Retention,
+    "remote_write": RemoteWrite,
+    "remote_write.secret": SecretReference,
+    "slo": Slo,
+    "alertmanager": Alertmanager,
+    "receivers": Receiver,
+    "webhook": Webhook,
+    "email": Email,
+    "slack": Slack,
+    "slack.url": SecretReference,
 }
 
 

@@ -59,4 +59,5 @@ class Stack(Strict):
         references = [("hub.token.secret", token.secret)] if token else []
         if self.edge.https:
             references += self.edge.https.secret_references
-        return [*references, *secrets_of(self.edge)]
+        watching = self.observability.secret_references if self.observability else []
+        return [*references, *secrets_of(self.edge), *watching]

@@ -40,7 +40,7 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
-    `socket-proxy`, `files`, `instance`, `mps`, `weights` or `tidy`. ``memory`` is its limit in MiB. ``more`` are
+    `socket-proxy`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox` or `node`. ``memory`` is its limit in MiB. ``more`` are
     further labels.
     """
     return {
@@ -64,7 +64,8 @@ def labels(
 
 
 def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run`, `places` or `acme`."""
+    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run`, `places`, `acme` or
+    `metrics`."""
     ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
     return [docker.VolumeLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
 

@@ -16,7 +16,7 @@ from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import made_network
 from pulumi_tts.docker.mps import TtsMps
-from pulumi_tts.docker.observability import Observability
+from pulumi_tts.docker.observability import Observability, ObservabilityArgs
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
 from pulumi_tts.docker.preflight import check_hosts, uses_local_images
 from pulumi_tts.docker.rolling import rolling_updates
@@ -27,6 +27,7 @@ from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
 from pulumi_tts.plan.admission import admission
 from pulumi_tts.plan.mps import Card, MpsDaemon
+from pulumi_tts.plan.observability import ObservabilityPlan
 from pulumi_tts.plan.tidy import TidyPlan
 from pulumi_tts.render.placement import left_behind_text, missing_text, placement_table, silent_text
 
@@ -90,11 +91,7 @@ class SpeechStack(pulumi.ComponentResource):
         guard = self._guard(plan, here, others, secrets, observe)
         edge = self._edge(plan, here, guard, secrets, observe)
         if plan.observability and observe:
-            Observability(
-                plan.observability.network,
-                {"plan": plan.observability, "network": observe, "stack": plan.name},
-                here.options,
-            )
+            self._watching(plan.observability, plan, here, observe, authority=edge.ca, secrets=secrets)
         weights = self._weights(plan, here, others, secrets)
         mps = {daemon.card: self._mps(daemon, plan, here, others) for daemon in plan.mps}
         pools = [self._pool(pool, plan, here, others, guard=guard, weights=weights, mps=mps) for pool in plan.pools]
@@ -205,6 +202,27 @@ class SpeechStack(pulumi.ComponentResource):
         if guard:
             args["after"] = guard
         return TraefikEdge(plan.edge.name, args, here.options)
+
+    def _watching(
+        self,
+        watching: ObservabilityPlan,
+        plan: StackPlan,
+        here: "_EdgeHost",
+        observe: pulumi.Output[str],
+        *,
+        authority: pulumi.Output[str],
+        secrets: Mapping[str, pulumi.Input[str]],
+    ) -> Observability:
+        args: ObservabilityArgs = {
+            "plan": watching,
+            "network": observe,
+            "stack": plan.name,
+            "secrets": dict(secrets),
+            "authority": authority,
+            "docker": here.at.url,
+            "certificates": here.at.certificates,
+        }
+        return Observability(watching.network, args, here.options)
 
     def _weights(
         self,

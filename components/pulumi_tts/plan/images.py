@@ -78,6 +78,15 @@ def envoy_image(local: bool) -> Image:
     return _official("envoy", versions.images().envoy, local)
 
 
+def packaged_image(name: str, local: bool) -> Image:
+    """The image of a program that Debian has too, by its name in versions.toml: the official one, or Debian's."""
+    entry = versions.table()["images"][name]
+    if not local:
+        return Image(entry["registry"])
+    arguments = (("PACKAGE", entry["debian"]), ("PROGRAM", name))
+    return _built(name, contexts() / "images" / "packaged", "Dockerfile", versions.images().local_base, arguments)
+
+
 def _official(name: str, reference: str, local: bool) -> Image:
     if not local:
         return Image(reference)

@@ -81,6 +81,31 @@ def observe_network(stack: str) -> str:
     return f"{stack}-observe"
 
 
+def observe_outside(stack: str) -> str:
+    """The network with a way out of what tells somebody outside."""
+    return f"{stack}-observe-outside"
+
+
+def prometheus_name(stack: str) -> str:
+    """What keeps metrics."""
+    return f"{stack}-prometheus"
+
+
+def alertmanager_name(stack: str) -> str:
+    """What tells people of alerts."""
+    return f"{stack}-alertmanager"
+
+
+def blackbox_name(stack: str) -> str:
+    """What asks as a client would."""
+    return f"{stack}-blackbox"
+
+
+def node_name(stack: str) -> str:
+    """What watches the edge's host."""
+    return f"{stack}-node"
+
+
 def socket_proxy_name(client: str) -> str:
     """The proxy through which its client, or a stack's keeper, asks Docker."""
     return f"{client}-socket-proxy"

@@ -19,7 +19,7 @@ from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
 from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
-from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability
+from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability, watching_pages
 from pulumi_tts.plan.pages import keeper_page
 from pulumi_tts.plan.placement import Placement, place
 from pulumi_tts.plan.pools import PoolPlan, plan_pool
@@ -146,22 +146,22 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         for pool in stack.pools
     )
     guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
-    observability = plan_observability(stack.observability, name) if stack.observability else None
+    edge = plan_edge(
+        stack.edge,
+        edge_name(name),
+        stack.domain,
+        local_images,
+        pages=[
+            *([keeper_page(guard.keeper.url)] if guard else []),
+            *(watching_pages(name) if stack.observability else ()),
+        ],
+        checks=guard.name if guard and guard.auth else None,
+        observed=stack.observability is not None,
+    )
     plan = StackPlan(
         name=name,
         hosts=tuple(_host(host, pools, found.silent) for host in stack.hosts),
-        edge=plan_edge(
-            stack.edge,
-            edge_name(name),
-            stack.domain,
-            local_images,
-            pages=[
-                *([keeper_page(guard.keeper.url)] if guard else []),
-                *(observability.pages if observability else ()),
-            ],
-            checks=guard.name if guard and guard.auth else None,
-            observed=observability is not None,
-        ),
+        edge=edge,
         pools=pools,
         guard=guard,
         placement=placement,
@@ -169,7 +169,17 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         fill=plan_fill(stack.hub, local_images),
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
-        observability=observability,
+        observability=plan_observability(
+            stack.observability,
+            name,
+            edge=edge,
+            guard=guard,
+            pools=pools,
+            host=stack.hosts[0].name,
+            local_images=local_images,
+        )
+        if stack.observability
+        else None,
     )
     problems = list(_long_names(plan))
     if problems:
