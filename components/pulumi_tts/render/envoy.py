@@ -25,6 +25,7 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
 from pulumi_tts.render.envoy_parts import Tree, to_json
 from pulumi_tts.render.envoy_parts import address as _address
@@ -141,6 +142,11 @@ def bootstrap(guard: GuardPlan, layout: Layout) -> Tree:
             ]
         },
         "overload_manager": _overload(guard.memory),
+        "stats_config": {
+            "histogram_bucket_settings": [
+                {"match": {"suffix": "upstream_rq_time"}, "buckets": [bound * 1000 for bound in BUCKETS]}
+            ]
+        },
     }
 
 

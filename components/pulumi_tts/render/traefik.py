@@ -8,6 +8,7 @@ from itertools import chain
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
 from pulumi_tts.plan.observability import EDGE_PORT
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
@@ -18,9 +19,6 @@ ATTEMPTS = 3
 
 # Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
 COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
-
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800, 2700)
-"""Upper bounds of what times are counted in, in seconds: from what the edge adds, 1 ms, to jobs of 45 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
