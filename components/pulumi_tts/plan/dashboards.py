@@ -1,0 +1,87 @@
+"""What dashboards show of a stack: what there is, and where else one may look."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pulumi_tts.plan.edge import EdgePlan
+from pulumi_tts.plan.observability import ObservabilityPlan
+from pulumi_tts.plan.pools import PoolPlan
+
+
+class Watcher(StrEnum):
+    """Who finds out which instances of a pool are well; of each kind of pool other things are known."""
+
+    guard = "guard"
+    """It also knows how busy they are."""
+    edge = "edge"
+    nobody = "nobody"
+    """There is one instance, and the edge asks only where it has a choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPool:
+    """A pool as dashboards show it."""
+
+    name: str
+    watcher: Watcher
+    instances: int
+    allowed: float
+    """The share of requests that may fail, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another page about the stack."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardsPlan:
+    """What dashboards show; what is not there has no panel."""
+
+    stack: str
+    pools: tuple[WatchedPool, ...]
+    host: str | None
+    """The host that is watched; absent where none is."""
+    guard: bool
+    """Whether there is one, for pools or for logins."""
+    probes: bool
+    """Whether pools are asked through the edge."""
+    https: bool
+    """Whether they are asked by HTTPS, and so certificates are seen."""
+    disk: int
+    """What Prometheus may take of its disk, in MiB."""
+    pages: tuple[Elsewhere, ...]
+
+    def of(self, watcher: Watcher) -> tuple[WatchedPool, ...]:
+        """The pools of one kind."""
+        return tuple(pool for pool in self.pools if pool.watcher is watcher)
+
+
+def plan_dashboards(watching: ObservabilityPlan, edge: EdgePlan, pools: Sequence[PoolPlan]) -> DashboardsPlan:
+    """What follows from what watches a stack, from its edge and its pools."""
+    allowed = {promise.pool: (100 - promise.availability) / 100 for promise in watching.promises}
+    dashboard = edge.dashboard
+    return DashboardsPlan(
+        stack=watching.stack,
+        pools=tuple(
+            WatchedPool(pool.name, _watcher(pool), len(pool.instances), round(allowed[pool.name], 10)) for pool in pools
+        ),
+        host=watching.node.host if watching.node else None,
+        guard=any(job.name == "guard" for job in watching.jobs),
+        probes=watching.blackbox is not None,
+        https=watching.blackbox is not None and watching.blackbox.https,
+        disk=watching.prometheus.disk,
+        pages=tuple(Elsewhere(page.name.capitalize(), dashboard.page_url(page)) for page in dashboard.pages)
+        if dashboard
+        else (),
+    )
+
+
+def _watcher(pool: PoolPlan) -> Watcher:
+    if pool.guard:
+        return Watcher.guard
+    return Watcher.edge if len(pool.instances) > 1 else Watcher.nobody
