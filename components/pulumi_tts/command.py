@@ -17,6 +17,7 @@ from pulumi_tts.docker.labelled import labelled_containers
 from pulumi_tts.docker.survey import reach, survey
 from pulumi_tts.labels import Finding, Labelled, WayIn, checked
 from pulumi_tts.plan import Survey, plan_stack
+from pulumi_tts.plan.dashboards import plan_dashboards
 from pulumi_tts.plan.names import admitted_network, edge_name
 from pulumi_tts.policy.folder import NotRunnable, pack_folder
 from pulumi_tts.render.placement import placement_json, placement_table
@@ -46,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     labels.set_defaults(run=partial(_of_stack, _labels))
     policy = commands.add_parser("policy", help="where the policy pack is, for pulumi preview --policy-pack")
     policy.set_defaults(run=_policy)
-    for command in (plan, labels):
+    dashboards = commands.add_parser("dashboards", help="write the stack's dashboards, for a Grafana of yours")
+    dashboards.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="where; made if it is not there")
+    dashboards.set_defaults(run=partial(_of_stack, _dashboards))
+    for command in (plan, labels, dashboards):
         command.add_argument("--stack", default="dev", help="a stack's name, or the path of its file (default: dev)")
     return parser
 
@@ -114,6 +118,26 @@ def _findings_json(containers: Sequence[Labelled], findings: dict[str, list[Find
         container.name: [asdict(finding) for finding in findings.get(container.name, [])] for container in containers
     }
     return json.dumps({"containers": told}, indent=2)
+
+
+def _dashboards(asked: argparse.Namespace, config: Stack, name: str) -> int:
+    # Grafana's types take a second to import, which no other command needs.
+    from pulumi_tts.render.dashboards import dashboard_files  # noqa: PLC0415
+
+    plan = plan_stack(config, name, local_images=False)
+    if not plan.observability:
+        print("observability: is not in this stack, and dashboards show what its Prometheus knows", file=sys.stderr)
+        return _REFUSED
+    folder: Path = asked.to
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in dashboard_files(plan_dashboards(plan.observability, plan.edge, plan.pools)).items():
+            (folder / file).write_text(text)
+            print(folder / file)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return _REFUSED
+    return 0
 
 
 def _policy(_: argparse.Namespace) -> int:

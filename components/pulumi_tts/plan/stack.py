@@ -11,9 +11,11 @@ from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.auth import plan_guard_auth
+from pulumi_tts.plan.dashboards import plan_dashboards
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.front import plan_front
+from pulumi_tts.plan.grafana import GrafanaPlan, grafana_page, plan_grafana
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
@@ -86,6 +88,8 @@ class StackPlan:
     """Absent where no pool is guarded, and it checks nothing for the edge."""
     observability: ObservabilityPlan | None
     """Absent where nothing watches the stack."""
+    grafana: GrafanaPlan | None
+    """Absent where nothing shows dashboards."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -154,9 +158,23 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         pages=[
             *([keeper_page(guard.keeper.url)] if guard else []),
             *(watching_pages(name) if stack.observability else ()),
+            *([grafana_page(name)] if stack.observability and stack.observability.grafana else []),
         ],
         checks=guard.name if guard and guard.auth else None,
         observed=stack.observability is not None,
+    )
+    observability = (
+        plan_observability(
+            stack.observability,
+            name,
+            edge=edge,
+            guard=guard,
+            pools=pools,
+            host=stack.hosts[0].name,
+            local_images=local_images,
+        )
+        if stack.observability
+        else None
     )
     plan = StackPlan(
         name=name,
@@ -169,17 +187,8 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         fill=plan_fill(stack.hub, local_images),
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
-        observability=plan_observability(
-            stack.observability,
-            name,
-            edge=edge,
-            guard=guard,
-            pools=pools,
-            host=stack.hosts[0].name,
-            local_images=local_images,
-        )
-        if stack.observability
-        else None,
+        observability=observability,
+        grafana=_grafana(stack, observability, edge, pools, local_images),
     )
     problems = list(_long_names(plan))
     if problems:
@@ -218,6 +227,21 @@ def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images
     keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
     front = plan_front(stack.edge)
     return plan_guard(stack.guard, keeper, guard_name(name), pools, front=front, local_images=local_images, auth=auth)
+
+
+def _grafana(
+    stack: Stack,
+    watching: ObservabilityPlan | None,
+    edge: EdgePlan,
+    pools: Sequence[PoolPlan],
+    local_images: bool,
+) -> GrafanaPlan | None:
+    asked = stack.observability.grafana if stack.observability else None
+    if not asked or not watching or not edge.dashboard:
+        return None
+    page = edge.dashboard.page_url(grafana_page(watching.stack))
+    dashboards = plan_dashboards(watching, edge, pools)
+    return plan_grafana(asked, watching, dashboards, page=page, local_images=local_images)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:
