@@ -79,7 +79,7 @@ class Observing:
     plan: ObservabilityPlan
     pace: Pace
     moved: dict[str, str]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -89,26 +89,27 @@ class Observing:
         """What the couriers do."""
         places = prometheus.Places(files=str(self._files("prometheus")), moved=self.moved)
         told = str(self._files("alertmanager"))
-        self._bring("prometheus", "rules.yml", rules.rules_file(plan, self.pace))
-        self._bring("prometheus", "prometheus.yml", prometheus.prometheus_file(plan, places, self.pace))
+        self.bring("prometheus", "rules.yml", rules.rules_file(plan, self.pace))
+        self.bring("prometheus", "prometheus.yml", prometheus.prometheus_file(plan, places, self.pace))
         for receiver in plan.alertmanager.receivers:
-            self._bring("alertmanager", alertmanager.secret_file(receiver), TOKEN)
-        self._bring(
+            self.bring("alertmanager", alertmanager.secret_file(receiver), TOKEN)
+        self.bring(
             "alertmanager", "alertmanager.yml", alertmanager.alertmanager_file(plan.alertmanager, told, self.pace)
         )
         if plan.blackbox:
-            self._bring("blackbox", "blackbox.yml", blackbox.blackbox_file(plan.blackbox, str(self._files("blackbox"))))
+            self.bring("blackbox", "blackbox.yml", blackbox.blackbox_file(plan.blackbox, str(self._files("blackbox"))))
 
     def authority(self, pem: str) -> None:
         """Who has signed the edge's certificates."""
-        self._bring("blackbox", blackbox.AUTHORITY, pem)
+        self.bring("blackbox", blackbox.AUTHORITY, pem)
 
     def _files(self, part: str) -> Path:
         folder = self.folder / part
         folder.mkdir(exist_ok=True)
         return folder
 
-    def _bring(self, part: str, name: str, text: str) -> None:
+    def bring(self, part: str, name: str, text: str) -> None:
+        """What a courier does: a file moved into place."""
         incoming = self.folder / f"incoming-{name}"
         incoming.write_text(text)
         incoming.rename(self._files(part) / name)
@@ -136,10 +137,13 @@ class Observing:
 
     def _run(self, part: str, command: list[str]) -> None:
         with (self.folder / f"{part}.log").open("ab") as log:
-            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+            self.processes[part] = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def part(self, name: str) -> subprocess.Popen[bytes]:
+        return self.processes[name]
 
     def _ready(self) -> bool:
-        for process in self.processes:
+        for process in self.processes.values():
             assert process.poll() is None, self.logs()
         try:
             return all(
@@ -170,9 +174,9 @@ class Observing:
         }
 
     def end(self) -> None:
-        for process in self.processes:
+        for process in self.processes.values():
             process.terminate()
-        for process in self.processes:
+        for process in self.processes.values():
             process.wait(timeout=30)
 
 
