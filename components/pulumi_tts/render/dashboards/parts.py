@@ -58,9 +58,10 @@ def _watching(plan: DashboardsPlan) -> Iterator[AnyPanel]:
     )
     yield lines(
         "Disk of Prometheus",
+        # Of these, Prometheus 2.42 knows the first alone.
         Query(
-            "prometheus_tsdb_storage_blocks_bytes + prometheus_tsdb_wal_storage_size_bytes "
-            "+ prometheus_tsdb_head_chunks_storage_size_bytes",
+            'sum({__name__=~"prometheus_tsdb_(storage_blocks_bytes|wal_storage_size_bytes'
+            '|head_chunks_storage_size_bytes)"})',
             "taken",
         ),
         told="It forgets what is oldest when this is full (observability.prometheus).",

@@ -26,6 +26,12 @@ TITLES = {
     Watcher.nobody: "Pool of one instance without a guard",
 }
 
+_RESTARTED = 'keeper_restarts_total{pool="$pool"}'
+# The first restart of a kind is the first that is counted of it, and of that `increase` knows nothing.
+_RESTARTS = (
+    f"increase({_RESTARTED}[$__rate_interval]) > 0 or ({_RESTARTED} unless {_RESTARTED} offset $__rate_interval)"
+)
+
 
 def kind_of(watcher: Watcher) -> str:
     """The end of the uid of the dashboard of such pools."""
@@ -145,10 +151,7 @@ def _instances(watcher: Watcher, largest: int) -> Iterator[AnyPanel]:
     if watcher is Watcher.guard:
         yield lines(
             "Restarts",
-            Query(
-                'sum by (reason, outcome) (increase(keeper_restarts_total{pool="$pool"}[$__rate_interval])) > 0',
-                "{{reason}}: {{outcome}}",
-            ),
+            Query(f"sum by (reason, outcome) ({_RESTARTS})", "{{reason}}: {{outcome}}"),
             told="Restarts of instances: scheduled, sick (the keeper's doing), or itself (it ended). `failed` did not "
             "come back.",
             unit=COUNT,
