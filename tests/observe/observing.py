@@ -1,13 +1,10 @@
 """The real Prometheus, Alertmanager and blackbox exporter with a stack's own files, as processes on loopback."""
 
-import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -18,9 +15,9 @@ from pulumi_tts.plan.observability import ALERTMANAGER, PROMETHEUS, Observabilit
 from pulumi_tts.render import alertmanager, blackbox, node, prometheus, reloading, rules
 from pulumi_tts.render.pace import Pace
 from tests.loopback import free_port
+from tests.observe.hook import TOKEN, Hook
 from tests.waiting import wait_for
 
-TOKEN = "what the webhook wants"
 _DEBIAN = {"alertmanager": "prometheus-alertmanager", "blackbox_exporter": "prometheus-blackbox-exporter",
            "node_exporter": "prometheus-node-exporter"}  # fmt: skip
 # Debian's Alertmanager has its templates where its package puts them, which is not installed: it sees them there.
@@ -28,47 +25,6 @@ _WITH_TEMPLATES = (
     *("unshare", "--map-root-user", "--mount", "sh", "-c"),
     'mount -t tmpfs none /usr/share && cp -r "$0/share/prometheus" /usr/share/ && exec "$@"',
 )
-
-
-@dataclass
-class Hook:
-    """A program that is told of alerts."""
-
-    told: list[dict[str, Any]] = field(default_factory=list)
-    port: int = field(default_factory=free_port)
-
-    def alerts(self, status: str = "firing") -> set[tuple[str, str]]:
-        """The alerts that it was told of, each with its pool."""
-        return {
-            (alert["labels"]["alertname"], alert["labels"].get("pool", ""))
-            for message in self.told
-            for alert in message["alerts"]
-            if alert["status"] == status
-        }
-
-    @contextmanager
-    def listening(self) -> Iterator["Hook"]:
-        """Takes what it is told, of who has the token."""
-        told = self.told
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                right = self.headers["Authorization"] == f"Bearer {TOKEN}"
-                if right:
-                    told.append(json.loads(body))
-                self.send_response(200 if right else 401)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None: ...
-
-        server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield self
-        finally:
-            server.shutdown()
-            server.server_close()
 
 
 @dataclass

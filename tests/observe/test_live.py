@@ -18,7 +18,8 @@ from cryptography.x509.oid import NameOID
 from pulumi_tts.plan import StackPlan
 from tests.edge.edging import Edging, edging
 from tests.loopback import free_port
-from tests.observe.observing import Hook, Observing, observing
+from tests.observe.hook import Hook
+from tests.observe.observing import Observing, observing
 from tests.observe.plans import HOOK, planned
 from tests.services.keeping import Keeping
 from tests.waiting import wait_for
