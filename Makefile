@@ -125,10 +125,11 @@ lock: ## resolve the Python dependencies again, of .venv and of the images (need
 	$(COMPILE) services/voice/requirements.in -o services/voice/requirements.txt
 	$(COMPILE) services/studio/requirements.in -c services/voice/requirements.txt -o services/studio/requirements.txt
 	$(COMPILE) services/keeper/requirements.in -c services/studio/requirements.txt -o services/keeper/requirements.txt
+	$(COMPILE) services/meter/requirements.in -c services/keeper/requirements.txt -o services/meter/requirements.txt
 	$(COMPILE) services/fill/requirements.in -c services/studio/requirements.txt --no-emit-package hf-xet \
 	    -o services/fill/requirements.txt
 	$(COMPILE) pyproject.toml --group dev --group bootstrap $(wildcard services/*/requirements.in) \
-	    $(patsubst %,-c services/%/requirements.txt,studio keeper fill) -o requirements.lock
+	    $(patsubst %,-c services/%/requirements.txt,studio keeper meter fill) -o requirements.lock
 
 .PHONY: format
 format: venv ## put the code into the form that `make lint` asks for

@@ -237,7 +237,7 @@ class Collection:
 def collections() -> list[Collection]:
     services = [
         Collection(name, (folder / "requirements.txt").read_text(), folder / "collected")
-        for name in ("voice", "studio", "keeper", "fill")
+        for name in ("voice", "studio", "keeper", "meter", "fill")
         if (folder := CHECKOUT / "services" / name)
     ]
     return [*services, *(_program(name) for name in PROGRAMS)]

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,19 @@ import yaml
 from pulumi_tts.config import ConfigError, Stack, load_stack
 from pulumi_tts.docker.endpoint import endpoint
 from pulumi_tts.docker.labelled import labelled_containers
+from pulumi_tts.docker.metered import metered
 from pulumi_tts.docker.survey import reach, survey
 from pulumi_tts.labels import Finding, Labelled, WayIn, checked
 from pulumi_tts.plan import Survey, plan_stack
 from pulumi_tts.plan.dashboards import plan_dashboards
-from pulumi_tts.plan.names import admitted_network, edge_name
+from pulumi_tts.plan.names import admitted_network, edge_name, meter_name
 from pulumi_tts.policy.folder import NotRunnable, pack_folder
 from pulumi_tts.render.placement import placement_json, placement_table
+from pulumi_tts.render.usage import usage_csv, usage_json, usage_table
 
 _REFUSED = 1
+_FORMATS = {"table": usage_table, "csv": usage_csv, "json": usage_json}
+_DAYS = re.compile(r"[1-9][0-9]{0,3}d")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,12 +51,20 @@ def _parser() -> argparse.ArgumentParser:
     labels.add_argument("--docker", metavar="ENDPOINT", help="where Docker answers (default: the stack's host)")
     labels.add_argument("--json", action="store_true", help="JSON, instead of text")
     labels.set_defaults(run=partial(_of_stack, _labels))
+    usage = commands.add_parser("usage", help="who used how much, as the stack's meter has counted it")
+    usage.add_argument(
+        "--since", type=_since, default="30d", help="a day, or so many days as 30d, today among them (default: 30d)"
+    )
+    usage.add_argument("--until", type=_day, metavar="DAY", help="the first day that is not counted (default: none)")
+    usage.add_argument("--by", choices=("tenant", "pool", "route"), default="tenant", help="(default: tenant)")
+    usage.add_argument("--format", choices=tuple(_FORMATS), default="table", help="(default: table)")
+    usage.set_defaults(run=partial(_of_stack, _usage))
     policy = commands.add_parser("policy", help="where the policy pack is, for pulumi preview --policy-pack")
     policy.set_defaults(run=_policy)
     dashboards = commands.add_parser("dashboards", help="write the stack's dashboards, for a Grafana of yours")
     dashboards.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="where; made if it is not there")
     dashboards.set_defaults(run=partial(_of_stack, _dashboards))
-    for command in (plan, labels, dashboards):
+    for command in (plan, labels, usage, dashboards):
         command.add_argument("--stack", default="dev", help="a stack's name, or the path of its file (default: dev)")
     return parser
 
@@ -131,12 +145,34 @@ def _dashboards(asked: argparse.Namespace, config: Stack, name: str) -> int:
     folder: Path = asked.to
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, text in dashboard_files(plan_dashboards(plan.observability, plan.edge, plan.pools)).items():
+        shown = plan_dashboards(plan.observability, plan.edge, plan.pools, plan.meter)
+        for file, text in dashboard_files(shown).items():
             (folder / file).write_text(text)
             print(folder / file)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return _REFUSED
+    return 0
+
+
+def _since(text: str) -> str:
+    return text if _DAYS.fullmatch(text) else _day(text)
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day: write 2026-11-01, or for --since 30d") from None
+
+
+def _usage(asked: argparse.Namespace, config: Stack, name: str) -> int:
+    if not (config.observability and config.observability.usage):
+        print("observability.usage is not in this stack's file: nobody counts. Write usage: {}", file=sys.stderr)
+        return _REFUSED
+    host = config.hosts[0]
+    at = endpoint(host.docker, host.certificates)
+    print(_FORMATS[asked.format](metered(at, meter_name(name), asked.since, asked.until, asked.by)))
     return 0
 
 

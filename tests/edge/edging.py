@@ -231,14 +231,16 @@ def edging(
         ping=free_port(),
         metrics=free_port(),
         acme=str(folder),
+        logs=str(folder / "logs"),
     )
+    (folder / "logs").mkdir(exist_ok=True)
     edge = Edging(folder, Stub("upstream"), layout, secrets=secrets or {})
     with ExitStack() as ends:
         ends.callback(edge.end)
         if guarded:
             assert plan.guard, "no pool of this plan is guarded"
             (folder / "guard").mkdir()
-            edge.guard = ends.enter_context(guarding_plan(folder / "guard", plan.guard))
+            edge.guard = ends.enter_context(guarding_plan(folder / "guard", plan.guard, logs=folder / "logs"))
         edge.upstream.start()
         edge.start(plan)
         yield edge

@@ -581,7 +581,7 @@ def test_a_user_cannot_have_the_identity_taken_away_or_replaced(edge: Edging) ->
         assert request["at"] == VAULT
         assert not {USER_HEADER.lower(), "authorization"} & set(request["headers"]), "are no business of an engine's"
     edge.wait_until(lambda _: any(entry["path"] == "/as/3" for entry in guard.log()))
-    assert {entry["user"] for entry in guard.log() if str(entry["path"]).startswith("/as/")} == {"somebody"}
+    assert {entry["tenant"] for entry in guard.log() if str(entry["path"]).startswith("/as/")} == {"somebody"}
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Forwarded-Port"])

@@ -181,7 +181,7 @@ def test_the_guard_logs_who_it_was(edge: Edging) -> None:
         answer = client.get("/work?who=1", headers={**bearer(KEY), "Connection": "X-Pulumi-Tts-User"})
     mine = answer.headers["x-request-id"]
     wait_for(lambda: any(line["request_id"] == mine for line in edge.guard.log()))  # type: ignore[union-attr]
-    assert next(line["user"] for line in edge.guard.log() if line["request_id"] == mine) == "app-1"
+    assert next(line["tenant"] for line in edge.guard.log() if line["request_id"] == mine) == "app-1"
 
 
 @pytest.mark.parametrize("host", ["anybody", "anybody1"])
@@ -199,7 +199,7 @@ def test_nobody_says_who_they_are_where_nobody_is_asked(edge: Edging, host: str)
             assert client.get("/work", headers={name: "anna"}).status_code == 400, "not even looked at"
     assert edge.arrived() == []
     time.sleep(1.2)  # the guard's log is written every second
-    assert {line["user"] for line in edge.guard.log() if line["pool"] == "anybody"} <= {None}, "nor in a log"
+    assert {line["tenant"] for line in edge.guard.log() if line["pool"] == "anybody"} <= {None}, "nor in a log"
 
 
 def test_a_stream_and_a_websocket_are_asked_once_and_then_left_alone(edge: Edging) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 CHUNK = b"x" * 512
+RATE = 24_000
+"""Samples a second of its WAVs, two bytes each."""
 
 
 @dataclass
@@ -72,12 +74,18 @@ class Engine:
         if "reset" in query:
             writer.transport.abort()
             return
+        if "wav" in query:
+            samples = b"\0\1" * round(float(query["wav"]) * RATE)
+            await _send(writer, 200, b"R" * 44 + samples, "Content-Type: audio/wav")
+            return
         chunks = int(query.get("chunks", 0))
         status = int(query.get("status", 200))
         if not chunks:
             await _send(writer, status, self.name.encode())
             return
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         for number in range(chunks):
             if number == int(query.get("stall", -1)):
                 await asyncio.sleep(600)
@@ -107,8 +115,10 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
     return body
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
-    writer.write(b"HTTP/1.1 %d Said\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+async def _send(writer: asyncio.StreamWriter, status: int, body: bytes, *headers: str) -> None:
+    # It closes every connection; who is not told may send the next request into one that is gone.
+    told = "".join(f"{header}\r\n" for header in ("Connection: close", *headers)).encode()
+    writer.write(b"HTTP/1.1 %d Said\r\nContent-Length: %d\r\n%s\r\n%s" % (status, len(body), told, body))
     await writer.drain()
 
 

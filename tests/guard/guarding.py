@@ -119,7 +119,7 @@ class Guarding:
     def log(self) -> list[dict[str, Any]]:
         """The access log so far."""
         lines = (self.folder / "log").read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith('{"bytes_received"')]
+        return [json.loads(line) for line in lines if '"bytes_received"' in line]
 
     def write(self, plan: GuardPlan) -> None:
         """What the courier and the keeper do: endpoints first, then the files, each moved into place."""
@@ -165,6 +165,12 @@ class Guarding:
             return httpx.get(f"http://127.0.0.1:{self.layout.status_port}/ready").status_code == 200
         except httpx.TransportError:
             return False
+
+    def stop(self) -> None:
+        """As its container does it once requests are over."""
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=60)
 
     def kill(self) -> None:
         if self.process:
@@ -218,8 +224,8 @@ def guarding(folder: Path, *pools: dict[str, Any], wait: bool = True) -> Iterato
 
 
 @contextmanager
-def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterator[Guarding]:
-    """A guard with this plan, and a stand-in for each of its instances."""
+def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True, logs: Path | None = None) -> Iterator[Guarding]:
+    """A guard with this plan, and a stand-in for each of its instances; ``logs`` is where a metered one writes its."""
     stubs = {pool.name: [Stub(instance.name) for instance in pool.instances] for pool in plan.pools}
     layout = envoy.Layout(
         run=str(folder / "run"),
@@ -229,6 +235,7 @@ def guarding_plan(folder: Path, plan: GuardPlan, *, wait: bool = True) -> Iterat
         own_port=free_port(),
         auth_port=free_port(),
         files=str(folder / "files"),
+        logs=str(logs or folder),
     )
     guard = Guarding(folder, stubs, layout)
     try:

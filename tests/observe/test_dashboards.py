@@ -54,7 +54,7 @@ class Question:
 def questions(plan: StackPlan) -> list[Question]:
     """All of them."""
     assert plan.observability
-    boards = dashboard_files(plan_dashboards(plan.observability, plan.edge, plan.pools)).values()
+    boards = dashboard_files(plan_dashboards(plan.observability, plan.edge, plan.pools, plan.meter)).values()
     return [question for text in boards for question in _of_board(json.loads(text))]
 
 

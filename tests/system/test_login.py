@@ -74,5 +74,5 @@ def test_logins_come_and_change_without_a_restart_and_no_secret_shows(guarded: D
         assert secret not in state
 
     guard = guarded.docker.containers.get(f"{guarded.full_name}-guard")
-    wait_for(lambda: b'"user":"made"' in guard.logs(tail=500))
+    wait_for(lambda: b'"tenant":"made"' in guard.logs(tail=500))
     assert key.encode() not in guard.logs()

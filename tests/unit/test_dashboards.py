@@ -30,7 +30,7 @@ GIVEN = {"__rate_interval", "__range", "__from", "__to", "__data"}
 def dashboards_of(plan: StackPlan) -> DashboardsPlan:
     """What dashboards show of a stack that is watched."""
     assert plan.observability
-    return plan_dashboards(plan.observability, plan.edge, plan.pools)
+    return plan_dashboards(plan.observability, plan.edge, plan.pools, plan.meter)
 
 
 def planned(*pools: dict[str, Any], watching: dict[str, Any] | None = None, **stack: Any) -> DashboardsPlan:

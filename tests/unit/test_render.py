@@ -97,7 +97,9 @@ def test_a_guarded_pool_is_reached_by_the_guard_which_is_told_its_name() -> None
     assert balancer["servers"] == [{"url": "http://tts-test-guard:8080"}]
     assert not {"healthCheck", "sticky"} & set(balancer), "one hop balances"
     told = http["middlewares"]["voice.pool-request"]["headers"]["customRequestHeaders"]
-    assert told == {"X-Pulumi-Tts-Pool": "voice", "X-Request-Id": ""}, "the client's own are replaced, or taken away"
+    assert told == {"X-Pulumi-Tts-Pool": "voice", "X-Pulumi-Tts-Route": "voice.pool", "X-Request-Id": ""}, (
+        "the client's own are replaced, or taken away"
+    )
     assert http["routers"]["voice.pool"]["middlewares"] == [*FIRST, "voice.pool-request"], (
         "and nothing is retried twice"
     )

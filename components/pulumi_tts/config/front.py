@@ -72,6 +72,13 @@ Origin = Annotated[str, AfterValidator(_origin)]
 EncodedField = Annotated[list[Annotated[Encoded, Field(strict=False)]], Field(max_length=len(Encoded))]
 
 
+class AccessLog(Strict):
+    """What the access logs of edge and guard say: a line of JSON for each request (docs/logs.md)."""
+
+    query: bool = False
+    """Whether they say what stands after the `?` of an address, where some engines take their text. Default: no."""
+
+
 class Front(Strict):
     """The front door, as keys of the edge."""
 
@@ -84,3 +91,5 @@ class Front(Strict):
     upload_time: Seconds = UPLOAD_TIME
     """How long a client may take to send a request, from its first byte to the end of its body; answers and WebSockets
     take as long as they like. A change replaces the edge and ends streams. Default: 15m."""
+    access_log: AccessLog = AccessLog()
+    """What the access logs of edge and guard say. A change replaces the edge, and the guard ends its streams."""

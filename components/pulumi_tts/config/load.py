@@ -15,6 +15,7 @@ from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge
 from pulumi_tts.config.fields import Domain
+from pulumi_tts.config.front import AccessLog
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.grafana import Grafana, grafana_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
@@ -30,7 +31,7 @@ from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
 from pulumi_tts.config.problems import ConfigError, Problem, did_you_mean, shown
-from pulumi_tts.config.profile import Health, Profile
+from pulumi_tts.config.profile import Audio, Health, Profile
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.config.tls import (
@@ -44,6 +45,7 @@ from pulumi_tts.config.tls import (
     SelfSigned,
     Tls,
 )
+from pulumi_tts.config.usage import Usage
 from pulumi_tts.config.weights import Link, Weights
 
 T = TypeVar("T")
@@ -268,6 +270,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "routes": Routes,
     "edge": Edge,
     "dashboard": Dashboard,
+    "access_log": AccessLog,
     "discovery": Discovery,
     "password": SecretReference,
     "auth": Auth,
@@ -303,6 +306,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dns": Dns,
     "credentials": SecretReference,
     "observability": Observability,
+    "usage": Usage,
+    "audio": Audio,
     "prometheus": Prometheus,
     "retention": Retention,
     "remote_write": RemoteWrite,

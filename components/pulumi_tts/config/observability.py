@@ -10,6 +10,7 @@ from pulumi_tts.config.fields import Mebibytes, Name, Seconds, Strict, refused, 
 from pulumi_tts.config.grafana import Grafana
 from pulumi_tts.config.outputs import Age
 from pulumi_tts.config.secret import SecretReference
+from pulumi_tts.config.usage import Usage
 
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 _OURS = ("alertname", "host", "instance", "job", "pool", "severity")
@@ -124,6 +125,9 @@ class Observability(Strict):
     """Whether the edge's host is watched: processors, memory, and the disk that volumes are on. Default: yes."""
     grafana: Grafana | None = None
     """What shows dashboards, at /grafana/. Default: nothing; {} is enough."""
+
+    usage: Usage | None = None
+    """Who used how much. Default: nobody counts."""
 
     @property
     def secret_references(self) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pulumi_tts.config.observability import Observability
 from pulumi_tts.config.problems import Problem, did_you_mean, shown
+from pulumi_tts.config.usage import usage_checks
 
 
 def observability_checks(observability: Observability, pools: Sequence[str]) -> Iterator[Problem]:
@@ -16,6 +17,8 @@ def observability_checks(observability: Observability, pools: Sequence[str]) -> 
                 "is not a pool",
                 did_you_mean(name, pools) if pools else "Add a pool of that name",
             )
+    if observability.usage:
+        yield from usage_checks(observability.usage, pools)
     first: dict[str, int] = {}
     for at, receiver in enumerate(observability.alertmanager.receivers):
         if receiver.name in first:

@@ -1,7 +1,7 @@
 """What an engine's profile says: how its container is started, and how one knows that it is ready."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -24,6 +24,7 @@ Command = Annotated[list[str], Field(min_length=1)]
 Cards = Annotated[int, Field(ge=1, le=8)]
 Slots = Annotated[int, Field(ge=1, le=256)]
 User = Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")]
+ContentType = Annotated[str, Field(pattern=r"^(none|websocket|[a-z]+/[a-z0-9.+-]+)$")]
 
 SLOTS = 2
 """Of an API that does not say how many requests it works on at once."""
@@ -84,6 +85,24 @@ class Health(Strict):
         return self.startup + self.retries * (self.interval + self.timeout)
 
 
+class Audio(Strict):
+    """How long an engine's answers sound, for who counts that: by their size and content type, never by their text."""
+
+    rate: Annotated[int, Field(ge=1000, le=384_000)]
+    """Samples a second of what is not compressed; WAV and raw samples are counted exactly. An answer that says so
+    itself (`audio/pcm;rate=24000`) is believed, and so is one with the header X-Audio-Seconds."""
+    channels: Annotated[int, Field(ge=1, le=8)] = 1
+    """Of what is not compressed. Default: 1."""
+    bits: Literal[8, 16, 24, 32] = 16
+    """A sample of what is not compressed. Default: 16."""
+    raw: list[ContentType] = ["audio/pcm", "audio/l16"]
+    """Content types of samples without a header; `none` for an answer that names none, `websocket` for what one
+    carries. Default: audio/pcm and audio/l16."""
+    kilobits: dict[ContentType, Annotated[float, Field(gt=0, le=10_000, strict=False)]] = {}
+    """Of what is compressed: the nominal thousands of bits a second, by content type, as in `{audio/mpeg: 64}`; what is
+    counted is then as good as these are. Default: none, and nothing of it is counted."""
+
+
 class Profile(Strict):
     """An engine: everything that is the same for each of its instances, wherever it runs."""
 
@@ -139,6 +158,8 @@ class Profile(Strict):
     """The container's limit on processes and threads. Default: 256."""
     stop_grace: Seconds = 30
     """How long a stopping instance may finish the work it has. Default: 30s."""
+    audio: Audio | None = None
+    """How long its answers sound. Default: seconds of audio are not counted."""
 
     @property
     def counted_slots(self) -> int | None:
@@ -231,6 +252,8 @@ class Overrides(Strict):
     """Another limit on processes and threads."""
     stop_grace: Seconds | None = None
     """Another time to finish work in."""
+    audio: Audio | None = None
+    """Another way to know how long its answers sound."""
 
     def applied_to(self, profile: Profile) -> Profile:
         """The profile with this pool's own values in place of the engine's."""

@@ -1,6 +1,6 @@
 """The Traefik edge on a Docker host, in a stack of pulumi-tts or in one of your own."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -26,6 +26,7 @@ from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.auth import Login
 from pulumi_tts.plan.edge import settled, unchecked
+from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.pages import keeper_page
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik, traefik_auth
@@ -113,6 +114,8 @@ class TraefikEdgeArgs(TypedDict):
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
     observe: NotRequired[pulumi.Input[str]]
     """The network on which Prometheus asks for metrics, at `http://NAME:8083/metrics`. Default: nobody does."""
+    meter: NotRequired[Any]
+    """In Python only: the Meter that reads its access log."""
     keeper: NotRequired[str]
     """Where the page of a guard's keeper answers, as `http://NAME-keeper:8000`: it is then at `/keeper/` on the
     dashboard's host, behind its login. Default: nowhere."""
@@ -186,7 +189,11 @@ class TraefikEdge(pulumi.ComponentResource):
         if "observe" in args:
             networks.append(args["observe"])
         # Routes that lead to a guard that is not there yet would be answered 502.
-        first = [args["after"].container] if "after" in args else []
+        first: list[pulumi.Resource] = [args["after"].container] if "after" in args else []
+        written = tls.volumes if tls else {}
+        if meter := args.get("meter"):
+            first.append(meter.ready)
+            written = {**written, LOGS: meter.logs}
         live = LiveFiles(
             f"{name}-files",
             self._stack,
@@ -199,7 +206,9 @@ class TraefikEdge(pulumi.ComponentResource):
         )
         # The first files are in place before Traefik looks, so its first answers are not 404.
         after = [live.courier, *first]
-        self.container = self._container(name, plan, image, live, tls=tls, networks=networks, after=after, at=at)
+        self.container = self._container(
+            name, plan, image, live, tls=tls, written=written, networks=networks, after=after, at=at
+        )
         self.url = pulumi.Output.from_input(plan.url)
         self.register_outputs(
             {
@@ -221,6 +230,7 @@ class TraefikEdge(pulumi.ComponentResource):
         live: LiveFiles,
         *,
         tls: EdgeTls | None,
+        written: Mapping[str, pulumi.Input[str]],
         networks: Iterable[pulumi.Input[str]],
         after: Sequence[pulumi.Resource],
         at: Endpoint,
@@ -241,7 +251,7 @@ class TraefikEdge(pulumi.ComponentResource):
                 docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
                 *(
                     docker.ContainerVolumeArgs(container_path=path, volume_name=volume)
-                    for path, volume in (tls.volumes if tls else {}).items()
+                    for path, volume in written.items()
                 ),
             ],
             healthcheck=traefik_health(),

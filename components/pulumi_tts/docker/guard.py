@@ -25,6 +25,7 @@ from pulumi_tts.plan.auth import GuardAuthPlan, plan_guard_auth
 from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.guard import RUN, USER, GuardPlan, PoolGuardPlan, by_way_of, guarding, plan_guard
 from pulumi_tts.plan.keeper import plan_keeper
+from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.render import envoy, envoy_auth, envoy_process, keeper
 
 _PIDS = 128
@@ -45,6 +46,8 @@ class EnvoyGuardArgs(TypedDict):
     observe: NotRequired[pulumi.Input[str]]
     """The network on which Prometheus asks for metrics: of the guard at `http://NAME:8081/stats/prometheus`, of its
     keeper at `http://NAME-keeper:8000/metrics`. Default: nobody does."""
+    meter: NotRequired[Any]
+    """In Python only: the Meter that reads its access log."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
     """The secrets that `edge.auth` refers to as `{secret: KEY}`, by their keys."""
     pools: NotRequired[pulumi.Input[list[Any]]]
@@ -133,9 +136,11 @@ class EnvoyGuard(pulumi.ComponentResource):
             parent=self,
         )
         # Envoy starts with what the keeper has made of the files.
-        self.container = self._envoy(
-            plan, image, volumes, stack=stack, networks=networks, at=at, after=[kept.container]
-        )
+        after: list[pulumi.Resource] = [kept.container]
+        if meter := args.get("meter"):
+            after.append(meter.ready)
+            volumes = [*volumes, docker.ContainerVolumeArgs(container_path=LOGS, volume_name=meter.logs)]
+        self.container = self._envoy(plan, image, volumes, stack=stack, networks=networks, at=at, after=after)
         self.routes = pools.apply(lambda pools: [route for pool in pools for route in _routes(pool, plan)])
         self.register_outputs({"routes": self.routes, "api_keys": self.api_keys})
 

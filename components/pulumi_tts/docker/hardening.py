@@ -40,8 +40,8 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
-    `socket-proxy`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox`, `node`
-    or `grafana`. ``memory`` is its limit in MiB. ``more`` are further labels.
+    `socket-proxy`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox`, `node`,
+    `meter` or `grafana`. ``memory`` is its limit in MiB. ``more`` are further labels.
     """
     return {
         "memory": memory,
@@ -64,8 +64,8 @@ def labels(
 
 
 def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:
-    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run`, `places`, `acme` or
-    `metrics`."""
+    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run`, `places`, `acme`, `metrics`,
+    `logs` or `usage`."""
     ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
     return [docker.VolumeLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
 

@@ -15,6 +15,7 @@ from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
 from pulumi_tts.docker.hardening import made_network
+from pulumi_tts.docker.meter import Meter
 from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.observability import Observability, ObservabilityArgs
 from pulumi_tts.docker.pool import TtsPool, TtsPoolArgs
@@ -88,8 +89,13 @@ class SpeechStack(pulumi.ComponentResource):
             if plan.observability
             else None
         )
-        guard = self._guard(plan, here, others, secrets, observe)
-        edge = self._edge(plan, here, guard, secrets, observe)
+        meter = (
+            Meter(plan.meter, stack=plan.name, network=observe, at=here.at, opts=here.options)
+            if plan.meter and observe
+            else None
+        )
+        guard = self._guard(plan, here, others, secrets, observe, meter=meter)
+        edge = self._edge(plan, here, guard, secrets, observe, meter=meter)
         if plan.observability and observe:
             self._watching(plan.observability, plan, here, observe, authority=edge.ca, secrets=secrets)
         weights = self._weights(plan, here, others, secrets)
@@ -159,6 +165,8 @@ class SpeechStack(pulumi.ComponentResource):
         others: Mapping[str, Elsewhere],
         secrets: Mapping[str, pulumi.Input[str]],
         observe: pulumi.Output[str] | None,
+        *,
+        meter: Meter | None,
     ) -> EnvoyGuard | None:
         if not plan.guard:
             return None
@@ -176,6 +184,8 @@ class SpeechStack(pulumi.ComponentResource):
             args["outside"] = self._network(f"{plan.name}-hosts", plan, here.provider)
         if observe:
             args["observe"] = observe
+        if meter:
+            args["meter"] = meter
         return EnvoyGuard(plan.guard.name, args, here.options)
 
     def _edge(
@@ -185,6 +195,8 @@ class SpeechStack(pulumi.ComponentResource):
         guard: EnvoyGuard | None,
         secrets: Mapping[str, pulumi.Input[str]],
         observe: pulumi.Output[str] | None,
+        *,
+        meter: Meter | None,
     ) -> TraefikEdge:
         args: TraefikEdgeArgs = {
             "plan": plan.edge,
@@ -199,6 +211,8 @@ class SpeechStack(pulumi.ComponentResource):
             args["password"] = secrets[plan.edge.dashboard.password_key]
         if observe:
             args["observe"] = observe
+        if meter:
+            args["meter"] = meter
         if guard:
             args["after"] = guard
         return TraefikEdge(plan.edge.name, args, here.options)

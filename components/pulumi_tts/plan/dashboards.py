@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pulumi_tts.plan.edge import EdgePlan
+from pulumi_tts.plan.meter import MeterPlan
 from pulumi_tts.plan.observability import ObservabilityPlan
 from pulumi_tts.plan.pools import PoolPlan
 
@@ -39,6 +40,18 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageShown:
+    """What is counted for tenants."""
+
+    audio: bool
+    """Whether any pool's audio can be measured."""
+    cards: bool
+    """Whether any instance has one."""
+    currency: str | None
+    """Of the costs, by ISO 4217; absent where nothing has a price."""
+
+
+@dataclass(frozen=True, slots=True)
 class DashboardsPlan:
     """What dashboards show; what is not there has no panel."""
 
@@ -54,6 +67,8 @@ class DashboardsPlan:
     """Whether they are asked by HTTPS, and so certificates are seen."""
     disk: int
     """What Prometheus may take of its disk, in MiB."""
+    usage: UsageShown | None
+    """Absent where nobody counts who used how much."""
     pages: tuple[Elsewhere, ...]
 
     def of(self, watcher: Watcher) -> tuple[WatchedPool, ...]:
@@ -61,7 +76,9 @@ class DashboardsPlan:
         return tuple(pool for pool in self.pools if pool.watcher is watcher)
 
 
-def plan_dashboards(watching: ObservabilityPlan, edge: EdgePlan, pools: Sequence[PoolPlan]) -> DashboardsPlan:
+def plan_dashboards(
+    watching: ObservabilityPlan, edge: EdgePlan, pools: Sequence[PoolPlan], meter: MeterPlan | None
+) -> DashboardsPlan:
     """What follows from what watches a stack, from its edge and its pools."""
     allowed = {promise.pool: (100 - promise.availability) / 100 for promise in watching.promises}
     dashboard = edge.dashboard
@@ -75,10 +92,17 @@ def plan_dashboards(watching: ObservabilityPlan, edge: EdgePlan, pools: Sequence
         probes=watching.blackbox is not None,
         https=watching.blackbox is not None and watching.blackbox.https,
         disk=watching.prometheus.disk,
+        usage=_usage(meter) if meter else None,
         pages=tuple(Elsewhere(page.name.capitalize(), dashboard.page_url(page)) for page in dashboard.pages)
         if dashboard
         else (),
     )
+
+
+def _usage(meter: MeterPlan) -> UsageShown:
+    cards = any(instance.share for instance in meter.instances)
+    priced = cards and any(pool.price is not None for pool in meter.pools)
+    return UsageShown(any(pool.audio for pool in meter.pools), cards, meter.currency if priced else None)
 
 
 def _watcher(pool: PoolPlan) -> Watcher:

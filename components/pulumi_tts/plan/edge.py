@@ -82,6 +82,8 @@ class EdgePlan:
     """Absent without TLS."""
     observed: bool = False
     """Whether Prometheus asks it for metrics, on a port that is not published."""
+    metered: bool = False
+    """Whether its access log goes into a file, for the meter."""
 
     @property
     def port(self) -> int:
@@ -137,10 +139,12 @@ def plan_edge(
     pages: Iterable[Page] = (),
     checks: str | None = None,
     observed: bool = False,
+    metered: bool = False,
 ) -> EdgePlan:
     """What follows from the edge's config; ``name`` is its container's, ``pages`` what is behind the dashboard's login.
 
-    ``checks`` is the container of the guard that checks keys and tokens; ``observed`` says that metrics are asked for.
+    ``checks`` is the container of the guard that checks keys and tokens; ``observed`` says that metrics are asked for,
+    ``metered`` that a meter reads its access log.
     """
     return EdgePlan(
         name=name,
@@ -158,6 +162,7 @@ def plan_edge(
         auth=plan_edge_auth(edge.auth, edge.limits, checks, edge.trusted_proxies),
         tls=plan_tls(edge, name, domain),
         observed=observed,
+        metered=metered,
     )
 
 

@@ -21,8 +21,10 @@ class FrontPlan:
     """In CIDR notation."""
     framed_by: tuple[str, ...]
     upload_time: int
+    query_in_logs: bool = False
+    """Whether access logs say what stands after the `?` of an address."""
 
 
 def plan_front(front: Front) -> FrontPlan:
     """What follows from the edge's config for the front door; an Edge is one."""
-    return FrontPlan(tuple(front.trusted_proxies), tuple(front.framed_by), front.upload_time)
+    return FrontPlan(tuple(front.trusted_proxies), tuple(front.framed_by), front.upload_time, front.access_log.query)

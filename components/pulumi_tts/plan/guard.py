@@ -14,8 +14,10 @@ from pulumi_tts.plan.keeper import CarePlan, KeeperPlan, plan_care
 from pulumi_tts.plan.routes import Route
 
 __all__ = [
+    "INSTANCE_HEADER",
     "POOL_HEADER",
     "PORT",
+    "ROUTE_HEADER",
     "RUN",
     "STATUS_PORT",
     "USER",
@@ -43,6 +45,10 @@ USER = 65532
 """As whom both run, and whose that directory is: user and group."""
 POOL_HEADER = "X-Pulumi-Tts-Pool"
 """Names the pool that a request is for; the edge sets it, the guard removes it."""
+ROUTE_HEADER = "X-Pulumi-Tts-Route"
+"""Names the route that a request came by, for the guard's log; likewise."""
+INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
+"""Says in an answer which instance gave it, for logs and for people who report what went wrong."""
 
 SHORTEST_QUEUE = 4
 # A check that hangs is given up, twice, within 2 x (500 + 800) ms: an instance that hangs is out before 3 s are over.
@@ -145,6 +151,8 @@ class GuardPlan:
     """What the edge does with a request before it comes here."""
     auth: GuardAuthPlan | None = None
     """What it tells the edge about keys, tokens and limits; absent where it is not asked."""
+    metered: bool = False
+    """Whether its access log also goes into a file, for the meter."""
 
     @property
     def url(self) -> str:
@@ -161,8 +169,12 @@ def plan_guard(
     front: FrontPlan,
     local_images: bool,
     auth: GuardAuthPlan | None = None,
+    metered: bool = False,
 ) -> GuardPlan:
-    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does."""
+    """What follows from the guard's config; ``name`` is its container's, ``front`` what the edge before it does.
+
+    ``metered`` says that a meter reads its access log.
+    """
     plan = GuardPlan(
         name=name,
         image=envoy_image(local_images),
@@ -172,6 +184,7 @@ def plan_guard(
         drain=guard.drain,
         auth=auth,
         front=front,
+        metered=metered,
     )
     return guarding(plan, pools)
 
@@ -232,7 +245,7 @@ def by_way_of(guard: GuardPlan, pool: str, route: Route) -> Route:
     """A pool's shared route, to the guard in the place of its instances."""
     # The guard logs who it was, and takes that away itself.
     others = (header for header in route.request_headers if header != WITHOUT_USER)
-    headers = ((POOL_HEADER, pool), *others)
+    headers = ((POOL_HEADER, pool), (ROUTE_HEADER, route.name), *others)
     return replace(route, upstreams=(guard.url,), health=None, request_headers=headers)
 
 

@@ -12,12 +12,14 @@ from pulumi_tts.config.problems import ConfigError, Problem, shown
 from pulumi_tts.config.profile import Profile
 
 _NOT_PART_OF_THE_IMAGE = {"collected", "__pycache__"}
+_SHARED = tuple(f"voice/{file}.py" for file in ("__init__", "environment", "healthcheck", "logs"))
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "voice": ("voice",),
     "studio": ("voice", "studio"),
     "fill": ("fill",),
     "tidy": ("tidy",),
-    "keeper": ("keeper", *(f"voice/{file}.py" for file in ("__init__", "environment", "healthcheck", "logs"))),
+    "keeper": ("keeper", *_SHARED),
+    "meter": ("meter", *_SHARED),
 }
 """What each image from `services/` consists of, below that context; any other consists of its whole context."""
 

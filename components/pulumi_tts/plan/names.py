@@ -81,6 +81,21 @@ def observe_network(stack: str) -> str:
     return f"{stack}-observe"
 
 
+def meter_name(stack: str) -> str:
+    """What counts who used how much."""
+    return f"{stack}-meter"
+
+
+def logs_volume(stack: str) -> str:
+    """The volume of the access logs that the meter reads."""
+    return f"{stack}-logs"
+
+
+def usage_volume(stack: str) -> str:
+    """The volume of what the meter has counted."""
+    return f"{stack}-usage"
+
+
 def observe_outside(stack: str) -> str:
     """The network with a way out of what tells somebody outside."""
     return f"{stack}-observe-outside"

@@ -10,9 +10,11 @@ from pulumi_tts.plan.edge import EdgePlan, settled
 from pulumi_tts.plan.guard import STATUS_PORT, GuardPlan
 from pulumi_tts.plan.images import Image, packaged_image
 from pulumi_tts.plan.keeper import PORT as KEEPER_PORT
+from pulumi_tts.plan.meter import PORT as METER_PORT
 from pulumi_tts.plan.names import (
     alertmanager_name,
     blackbox_name,
+    meter_name,
     node_name,
     observe_network,
     observe_outside,
@@ -297,6 +299,8 @@ def _jobs(name: str, edge: EdgePlan, guard: GuardPlan | None, observability: Obs
         yield Job("blackbox", blackbox_name(name), BLACKBOX_PORT)
     if observability.node:
         yield Job("node", node_name(name), NODE_PORT)
+    if observability.usage:
+        yield Job("meter", meter_name(name), METER_PORT)
 
 
 def _warned(tls: TlsPlan | None) -> int:

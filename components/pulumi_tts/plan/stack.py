@@ -19,6 +19,7 @@ from pulumi_tts.plan.grafana import GrafanaPlan, grafana_page, plan_grafana
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
+from pulumi_tts.plan.meter import MeterPlan, plan_meter
 from pulumi_tts.plan.mps import MpsDaemon, plan_mps
 from pulumi_tts.plan.names import edge_name, guard_name, instance_name, keeper_name, pool_name, socket_proxy_name
 from pulumi_tts.plan.observability import ObservabilityPlan, plan_observability, watching_pages
@@ -90,6 +91,8 @@ class StackPlan:
     """Absent where nothing watches the stack."""
     grafana: GrafanaPlan | None
     """Absent where nothing shows dashboards."""
+    meter: MeterPlan | None
+    """Absent where nobody counts who used how much."""
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -150,6 +153,10 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         for pool in stack.pools
     )
     guard = _guard(stack, name, [pool.guard for pool in pools if pool.guard], local_images)
+    usage = stack.observability.usage if stack.observability else None
+    meter = (
+        plan_meter(usage, name, stack.pools, pools, auth=stack.edge.auth, local_images=local_images) if usage else None
+    )
     edge = plan_edge(
         stack.edge,
         edge_name(name),
@@ -162,6 +169,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         ],
         checks=guard.name if guard and guard.auth else None,
         observed=stack.observability is not None,
+        metered=meter is not None,
     )
     observability = (
         plan_observability(
@@ -188,7 +196,8 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
         observability=observability,
-        grafana=_grafana(stack, observability, edge, pools, local_images),
+        grafana=_grafana(stack, observability, edge, pools, meter=meter, local_images=local_images),
+        meter=meter,
     )
     problems = list(_long_names(plan))
     if problems:
@@ -226,7 +235,16 @@ def _guard(stack: Stack, name: str, pools: Sequence[PoolGuardPlan], local_images
     elsewhere = [HostKept(host.name, proxy_port(host)) for host in stack.hosts[1:] if host.name in with_guarded]
     keeper = plan_keeper(stack.keeper, keeper_name(name), stack.hosts[0].name, local_images, elsewhere)
     front = plan_front(stack.edge)
-    return plan_guard(stack.guard, keeper, guard_name(name), pools, front=front, local_images=local_images, auth=auth)
+    return plan_guard(
+        stack.guard,
+        keeper,
+        guard_name(name),
+        pools,
+        front=front,
+        local_images=local_images,
+        auth=auth,
+        metered=bool(stack.observability and stack.observability.usage),
+    )
 
 
 def _grafana(
@@ -234,13 +252,15 @@ def _grafana(
     watching: ObservabilityPlan | None,
     edge: EdgePlan,
     pools: Sequence[PoolPlan],
+    *,
+    meter: MeterPlan | None,
     local_images: bool,
 ) -> GrafanaPlan | None:
     asked = stack.observability.grafana if stack.observability else None
     if not asked or not watching or not edge.dashboard:
         return None
     page = edge.dashboard.page_url(grafana_page(watching.stack))
-    dashboards = plan_dashboards(watching, edge, pools)
+    dashboards = plan_dashboards(watching, edge, pools, meter)
     return plan_grafana(asked, watching, dashboards, page=page, local_images=local_images)
 
 

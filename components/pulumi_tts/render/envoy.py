@@ -15,8 +15,10 @@ from typing import Any
 from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
 from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
+    INSTANCE_HEADER,
     POOL_HEADER,
     PORT,
+    ROUTE_HEADER,
     RUN,
     STATUS_PORT,
     ActiveCheck,
@@ -25,8 +27,10 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
+from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
+from pulumi_tts.render.envoy_log import access_logs
 from pulumi_tts.render.envoy_parts import Tree, to_json
 from pulumi_tts.render.envoy_parts import address as _address
 from pulumi_tts.render.envoy_parts import extension as _extension
@@ -35,8 +39,6 @@ from pulumi_tts.render.envoy_parts import seconds as _seconds
 from pulumi_tts.render.envoy_parts import typed as _typed
 from pulumi_tts.render.envoy_parts import watched as _watched
 
-INSTANCE_HEADER = "X-Pulumi-Tts-Instance"
-"""Says in an answer which instance gave it, for logs and for people who report what went wrong."""
 RETRY_AFTER = "5"
 """Seconds after which a client that found no slot, or no instance, may come again."""
 
@@ -78,6 +80,8 @@ class Layout:
     auth_port: int = AUTH_PORT
     files: str = "/files/current"
     """Where the courier moves what is not the keeper's to pass on."""
+    logs: str = LOGS
+    """Where the access log of a metered guard is also written."""
 
 
 IN_CONTAINER = Layout()
@@ -96,9 +100,9 @@ def static_arguments(guard: GuardPlan, layout: Layout = IN_CONTAINER) -> tuple[s
         str(guard.drain),
         "--drain-strategy",
         "immediate",
-        # Of the access log: a line is there when somebody looks for it.
+        # Of the access log: a line is there when somebody looks for it, and a killed Envoy takes few with it.
         "--file-flush-interval-msec",
-        "1000",
+        "250",
         "--log-format",
         '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","logger":"%n","message":"%j"}',
     )
@@ -174,7 +178,7 @@ def _overload(memory: int) -> Tree:
 
 def _listeners(guard: GuardPlan, layout: Layout) -> Iterator[Tree]:
     # "Inbound" is what Envoy stops to listen for when it is asked to drain.
-    front = _front_manager(guard.front, layout)
+    front = _front_manager(guard, layout)
     yield _listener("guard", _address(layout.address, layout.port), front, traffic_direction="INBOUND")
     yield {
         **_typed("config.listener.v3.Listener"),
@@ -207,12 +211,12 @@ def _chain(manager: Tree) -> Tree:
     return {"filters": [{**_extension(name, kind, **manager)}]}
 
 
-def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
+def _front_manager(guard: GuardPlan, layout: Layout) -> Tree:
     return {
         "stat_prefix": "guard",
         "codec_type": "HTTP1",
         "rds": _route_file(_FRONT_ROUTES, layout),
-        **_client_address(front),
+        **_client_address(guard.front),
         # Also what a client on a private network says of retries, deadlines and ids is not believed.
         "early_header_mutation_extensions": [_without_client_headers()],
         "always_set_request_id_in_response": True,
@@ -225,14 +229,14 @@ def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "request_headers_timeout": "10s",
         # A client's time in line included.
-        "request_timeout": _seconds(front.upload_time * 1000),
+        "request_timeout": _seconds(guard.front.upload_time * 1000),
         # Silence is measured towards the instance; here it would also end what waits.
         "stream_idle_timeout": "0s",
         "http_filters": [_upload_limit(), _router()],
         # What a WebSocket carries is no upload.
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router()]}],
         "local_reply_config": _local_replies(),
-        "access_log": [_access_log()],
+        "access_log": access_logs(guard.front, layout.logs if guard.metered else None),
     }
 
 
@@ -373,32 +377,6 @@ def _local_replies() -> Tree:
     }
 
 
-def _access_log() -> Tree:
-    return _extension(
-        "envoy.access_loggers.stdout",
-        "access_loggers.stream.v3.StdoutAccessLog",
-        log_format={
-            "json_format": {
-                "timestamp": "%START_TIME%",
-                "method": "%REQ(:METHOD)%",
-                # Without the query: engines take their text there.
-                "path": "%PATH(NQ)%",
-                "status": "%RESPONSE_CODE%",
-                "duration_ms": "%DURATION%",
-                "user_agent": "%REQ(USER-AGENT)%",
-                "user": f"%REQ({USER_HEADER})%",
-                "client_ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-                "request_id": "%REQ(X-REQUEST-ID)%",
-                "pool": f"%REQ({POOL_HEADER})%",
-                "instance": f"%RESP({INSTANCE_HEADER})%",
-                "bytes_received": "%BYTES_RECEIVED%",
-                "bytes_sent": "%BYTES_SENT%",
-                "flags": "%RESPONSE_FLAGS%",
-            }
-        },
-    )
-
-
 # ---- routes
 
 
@@ -509,7 +487,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tre
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER, USER_HEADER, "x-envoy-external-address"],
+        "request_headers_to_remove": [POOL_HEADER, ROUTE_HEADER, USER_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],

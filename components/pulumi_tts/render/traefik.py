@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
+from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.observability import EDGE_PORT
 from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
+from pulumi_tts.render.traefik_log import log_arguments
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
@@ -36,6 +38,8 @@ class Layout:
     """For Prometheus; of an edge that is observed."""
     acme: str = ACME_FOLDER
     """Where the ACME account and its certificates are kept."""
+    logs: str = LOGS
+    """Where the access log of a metered edge is."""
 
 
 IN_CONTAINER = Layout()
@@ -54,8 +58,7 @@ def static_arguments(edge: EdgePlan, directory: str, layout: Layout = IN_CONTAIN
         f"--providers.file.directory={directory}",
         "--providers.file.watch=true",
         "--log.format=json",
-        "--accessLog=true",
-        "--accessLog.format=json",
+        *log_arguments(edge.front, layout.logs if edge.metered else None),
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
     )

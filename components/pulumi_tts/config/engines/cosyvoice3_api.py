@@ -10,6 +10,8 @@ that commit, zero-shot cloning through this server is reported broken (upstream'
 
 VRAM: others report 6 to 8 GB. Run one process for each place on a card: one process shares state between streams
 (issue 1002); hence one slot. It writes nothing but temporary files. The time to load is a limit that we chose.
+
+Its answers name no content type (`StreamingResponse` without one in that file), so each is taken for raw samples.
 """
 
 from pulumi_tts.config.profile import Profile
@@ -45,5 +47,6 @@ PROFILE = Profile.model_validate(
         "memory": "16g",
         "pids": 1024,
         "stop_grace": "2m",
+        "audio": {"rate": 24000, "raw": ["none"]},
     }
 )

@@ -9,6 +9,8 @@ slot, and the check waits long before it counts. A stop lets answers under way f
 
 VRAM: upstream measured 3.1 GB for 6 s of audio and 4.0 GB for 7.5 minutes. It runs as uid 1001 and keeps temporary
 files below its own `/app`, hence the writable root. The time to load is a limit that we chose.
+
+Compressed answers are encoded at 128 kbit/s (`api/src/services/streaming_audio_writer.py`).
 """
 
 from pulumi_tts.config.profile import Profile
@@ -35,6 +37,7 @@ PROFILE = Profile.model_validate(
         "memory": "8g",
         "pids": 512,
         "stop_grace": "1m",
+        "audio": {"rate": 24000, "kilobits": {"audio/mpeg": 128, "audio/aac": 128, "audio/opus": 128}},
     }
 )
 

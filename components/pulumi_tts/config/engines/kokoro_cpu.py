@@ -27,6 +27,7 @@ PROFILE = Profile.model_validate(
         "memory": "8g",
         "pids": 512,
         "stop_grace": "1m",
+        "audio": {"rate": 24000, "kilobits": {"audio/mpeg": 128, "audio/aac": 128, "audio/opus": 128}},
     }
 )
 

@@ -11,6 +11,8 @@ way. It writes nothing.
 
 VRAM: no figure is reported. 0.5 billion parameters in bf16 are 1 GB; 4 GB is our guess at the rest, to be put right
 by what `nvidia-smi` shows. Upstream: real time on a T4. The time to load is a limit that we chose.
+
+Its audio is counted by the bytes of the WebSocket, with the frames' own and its reports among them: a little too much.
 """
 
 from pulumi_tts.config.profile import Profile
@@ -44,5 +46,6 @@ PROFILE = Profile.model_validate(
         "vram": "4g",
         "memory": "8g",
         "pids": 1024,
+        "audio": {"rate": 24000, "raw": ["websocket"]},
     }
 )

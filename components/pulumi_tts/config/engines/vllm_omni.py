@@ -66,6 +66,7 @@ PROFILE = Profile.model_validate(
         "memory": "24g",
         "pids": 4096,
         "stop_grace": "2m",
+        "audio": {"rate": 24000},
     }
 )
 

@@ -14,6 +14,7 @@ from pulumi_tts.render.dashboards.host import host
 from pulumi_tts.render.dashboards.overview import overview
 from pulumi_tts.render.dashboards.parts import parts
 from pulumi_tts.render.dashboards.pool import kind_of, pool
+from pulumi_tts.render.dashboards.usage import usage
 
 
 def dashboard_files(plan: DashboardsPlan) -> dict[str, str]:
@@ -28,4 +29,6 @@ def _dashboards(plan: DashboardsPlan) -> Iterator[tuple[str, str]]:
             yield kind_of(watcher), pool(plan, watcher)
     if plan.host:
         yield "host", host(plan, plan.host)
+    if plan.usage:
+        yield "usage", usage(plan, plan.usage)
     yield "parts", parts(plan)
