@@ -21,6 +21,7 @@ from pulumi_tts.render import node
 from pulumi_tts.render.alertmanager import secret_file
 from pulumi_tts.render.dashboards import dashboard_files
 from tests.edge.edging import Edging, edging
+from tests.edge.metering import metering
 from tests.guard.guarding import NO_TLS, Stub
 from tests.loopback import free_port
 from tests.observe.observing import Observing, observing
@@ -32,7 +33,8 @@ from tests.waiting import TooSlowError, wait_for
 
 FASTER = 40
 """Five minutes take seven and a half seconds."""
-LONE = {"name": "lone", "engine": "voice", "guard": "none", "routes": {"path": "/lone"}}
+CARD = {"vram": "6g", "slots": 8}
+LONE = {**CARD, "name": "lone", "engine": "voice", "guard": "none", "routes": {"path": "/lone"}}
 SHOWN = 40
 """Seconds that a dashboard shows here."""
 # As Grafana fills them in; a rate is over four questions at least, here as long as five minutes take.
@@ -77,14 +79,21 @@ def _of_board(board: dict[str, Any]) -> Iterator[Question]:
                 )
 
 
+def everything(**changes: Any) -> StackPlan:
+    """One pool of each kind, and all that can be shown of them."""
+    watching = {"alertmanager": {"receivers": [HOOK]}, "usage": {"price": 2.5}}
+    hosts = [{"gpus": [{"id": 0, "vram": "24g"}]}]
+    return planned(watching, pools=[{**POOLS[0], **CARD}, POOLS[1], LONE], hosts=hosts, **changes)
+
+
 def large() -> StackPlan:
     """40 pools, and 256 instances in one of them."""
     pools = [{**POOLS[0], "name": f"voice-{at}", "routes": {"path": f"/voice-{at}"}} for at in range(40)]
     pools[0]["instances"] = 256
-    return planned({"prometheus": {}}, pools=[*pools, {**POOLS[1], "instances": 256}])
+    return planned({"usage": {}}, pools=[*pools, {**POOLS[1], "instances": 256}])
 
 
-@pytest.mark.parametrize("plan", [planned(pools=[*POOLS, LONE]), large()], ids=["all kinds", "large"])
+@pytest.mark.parametrize("plan", [everything(), large()], ids=["all kinds", "large"])
 def test_every_query_can_be_read(plan: StackPlan, tmp_path: Path) -> None:
     asked = sorted({question.expression for question in questions(plan)})
     rules = [{"record": f"question:{at}", "expr": expression} for at, expression in enumerate(asked)]
@@ -155,9 +164,8 @@ class Shown:
 def shown(folder: Path, patching: pytest.MonkeyPatch) -> Iterator[tuple[StackPlan, Shown]]:
     """One pool of each kind, of which nothing is wrong, and requests to all of them."""
     tls = {"self_signed": {}, "port": free_port()}
-    watching = {"alertmanager": {"receivers": [HOOK]}}
-    plan = planned(watching, pools=[*POOLS, LONE], edge={"tls": tls, "port": free_port()})
-    for part in ("edge", "keeper", "watching", "host"):
+    plan = everything(edge={"tls": tls, "port": free_port()})
+    for part in ("edge", "keeper", "watching", "host", "meter"):
         (folder / part).mkdir()
     with ExitStack() as ends:
         studios = [Stub("studio-1"), Stub("studio-2")]
@@ -179,6 +187,7 @@ def shown(folder: Path, patching: pytest.MonkeyPatch) -> Iterator[tuple[StackPla
             "web": f"127.0.0.1:{edge.layout.websecure}",
             "guard": f"127.0.0.1:{edge.guard.layout.status_port}",
             "keeper": f"127.0.0.1:{keeper.port}",
+            "meter": f"127.0.0.1:{ends.enter_context(metering(folder / 'meter', plan, edge)).port}",
         }
         watched, _ = ends.enter_context(observing(folder / "watching", plan, parts, faster=FASTER, authority=edge.ca))
         _on_a_host_with_volumes(watched, folder / "host")
@@ -240,8 +249,8 @@ def _asking(edge: Edging, *paths: str) -> Iterator[None]:
 
 def test_every_query_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with shown(tmp_path, monkeypatch) as (plan, now):
-        everything = questions(plan)
-        well = [question for question in everything if question.well]
+        asked = questions(plan)
+        well = [question for question in asked if question.well]
         assert {question.panel.rpartition(": ")[2] for question in well} == {
             "What is wrong",
             "Instances that were down",
@@ -249,7 +258,7 @@ def test_every_query_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             "Parts that do not answer",
             "Told by Alertmanager",
         }
-        now.until_answered([question for question in everything if not question.well])
+        now.until_answered([question for question in asked if not question.well])
         # What was there for a moment while all of it started is over.
         wait_for(lambda: now.empty(well) == well, SHOWN + 20, glance=1)
 

@@ -19,6 +19,7 @@ from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.plan.dashboards import DashboardsPlan, plan_dashboards
 from pulumi_tts.render.dashboards import dashboard_files
 
+HOSTS = [{"gpus": [{"id": 0, "vram": "24g"}]}]
 VOICE = {"name": "voice", "engine": "voice", "instances": 2, "routes": {"path": "/voice"}}
 STUDIO = {"name": "studio", "engine": "studio", "instances": 2, "guard": "none", "routes": {"path": "/studio"}}
 LONE = {"name": "lone", "engine": "voice", "guard": "none", "routes": {"path": "/lone"}}
@@ -35,10 +36,12 @@ def dashboards_of(plan: StackPlan) -> DashboardsPlan:
 
 def planned(*pools: dict[str, Any], watching: dict[str, Any] | None = None, **stack: Any) -> DashboardsPlan:
     """What dashboards show of a stack; of everything that there is where nothing is said."""
+    shown = list(pools or ({**VOICE, "vram": "6g"}, STUDIO, LONE))
     written = {
-        "pools": list(pools or (VOICE, STUDIO, LONE)),
+        "pools": shown,
+        "hosts": HOSTS,
         "edge": {"tls": {"self_signed": {}}},
-        "observability": watching or {},
+        "observability": {"usage": {"price": 2.5}} if watching is None else watching,
         **stack,
     }
     return dashboards_of(plan_stack(load_stack(written), "tts-dev", local_images=False))
@@ -67,6 +70,7 @@ def test_there_is_one_of_each_kind(boards: dict[str, dict[str, Any]]) -> None:
         "pool-one.json",
         "host.json",
         "parts.json",
+        "usage.json",
     }
 
 
@@ -117,7 +121,8 @@ def test_units_are_grafanas(boards: dict[str, dict[str, Any]]) -> None:
     for board in boards.values():
         named = re.findall(r'"unit": "([^"]*)"', json.dumps(board))
         own = re.findall(r'{"id": "unit", "value": "([^"]*)"}', json.dumps(board))
-        assert set(named) | set(own) <= UNITS
+        # Of costs; Grafana takes any currency so.
+        assert set(named) | set(own) <= UNITS | {"currency:EUR"}
         assert named
 
 
@@ -176,6 +181,10 @@ def test_what_is_switched_off_has_no_panel() -> None:
         "envoy_": planned(STUDIO, LONE),
         "pool:busy_slots": planned(STUDIO, LONE),
         "traefik_service_server_up": planned(VOICE, LONE),
+        "tts_usage": planned(watching={}),
+        "gpu_seconds": planned(VOICE, watching={"usage": {"price": 2.5}}),
+        "gpu_hour_price": planned(watching={"usage": {}}),
+        "audio_seconds": planned(STUDIO),
     }.items():
         assert series in everything
         assert series not in asked_of(less), series
@@ -216,7 +225,7 @@ def test_with_256_instances_no_panel_has_a_line_for_each() -> None:
 
 def test_with_40_pools_no_panel_has_a_line_for_each() -> None:
     many = read(planned(*({**VOICE, "name": f"voice-{at}", "routes": {"path": f"/{at}"}} for at in range(40))))
-    assert not list(unbounded(many, "pool"))
+    assert not [*unbounded(many, "pool"), *unbounded(many, "tenant")]
     few = read(planned())
     assert len(list(unbounded(few, "pool"))) > 3, "no query is looked at"
 
