@@ -5,8 +5,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -197,6 +199,30 @@ def test_without_a_page_of_anything_there_is_no_link_to_it() -> None:
     assert links == ["Dashboards", "Keeper", "Prometheus", "Alertmanager"]
     without = planned(edge={"dashboard": {"enabled": False}})
     assert [link["title"] for link in read(without)["overview.json"]["links"]] == ["Dashboards"]
+
+
+def panel_links(plan: DashboardsPlan) -> dict[str, list[str]]:
+    """Where panels lead to, by their dashboard."""
+    return {
+        name: [link["url"] for panel in panels(board) for link in panel.get("links", ())]
+        for name, board in read(plan).items()
+    }
+
+
+def test_where_traces_are_kept_slowness_leads_to_them() -> None:
+    links = panel_links(replace(planned(), traces="https://dashboard.localhost/jaeger/"))
+    span = "limit=50&start=${__from}000&end=${__to}000"
+    everybody = f"https://dashboard.localhost/jaeger/search?service=tts-dev-edge&{span}"
+    assert links["overview.json"] == links["pool-edge.json"] == links["pool-one.json"] == [everybody]
+    (of_pool,) = links["pool.json"]
+    address, _, tags = of_pool.partition("&tags=")
+    assert address == everybody.replace("-edge", "-guard")
+    assert unquote(tags) == '{"pool":"${pool}"}'
+
+
+def test_where_none_are_kept_nothing_leads_there() -> None:
+    assert planned().traces is None
+    assert not any(panel_links(planned()).values())
 
 
 def test_stacks_do_not_meet_in_one_grafana() -> None:

@@ -70,6 +70,8 @@ class DashboardsPlan:
     usage: UsageShown | None
     """Absent where nobody counts who used how much."""
     pages: tuple[Elsewhere, ...]
+    traces: str | None
+    """Jaeger's page; absent where no traces are kept."""
 
     def of(self, watcher: Watcher) -> tuple[WatchedPool, ...]:
         """The pools of one kind."""
@@ -82,6 +84,7 @@ def plan_dashboards(
     """What follows from what watches a stack, from its edge and its pools."""
     allowed = {promise.pool: (100 - promise.availability) / 100 for promise in watching.promises}
     dashboard = edge.dashboard
+    pages = {page.name: dashboard.page_url(page) for page in dashboard.pages} if dashboard else {}
     return DashboardsPlan(
         stack=watching.stack,
         pools=tuple(
@@ -93,9 +96,8 @@ def plan_dashboards(
         https=watching.blackbox is not None and watching.blackbox.https,
         disk=watching.prometheus.disk,
         usage=_usage(meter) if meter else None,
-        pages=tuple(Elsewhere(page.name.capitalize(), dashboard.page_url(page)) for page in dashboard.pages)
-        if dashboard
-        else (),
+        pages=tuple(Elsewhere(name.capitalize(), url) for name, url in pages.items() if name != "grafana"),
+        traces=pages.get("jaeger"),
     )
 
 

@@ -19,6 +19,7 @@ from pulumi_tts.render.dashboards.panels import (
 )
 from pulumi_tts.render.dashboards.pool import TITLES, kind_of
 from pulumi_tts.render.dashboards.queries import LONGEST, Query, most
+from pulumi_tts.render.dashboards.traces import slow
 
 _FAST = 14.4
 """Times as fast as 30 days allow: who is told at once is told then (render/rules.py)."""
@@ -48,6 +49,7 @@ def _noticed(plan: DashboardsPlan) -> Iterator[AnyPanel]:
         told="Of 100 requests that were answered, 95 were over within this time, to the last byte of speech; over five "
         "minutes. Long texts take long: compare it with what it usually is.",
         unit=SECONDS,
+        links=slow(plan),
     )
     yield lines(
         "Successes a minute",

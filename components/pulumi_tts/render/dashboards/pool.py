@@ -3,7 +3,7 @@
 Not one for each pool: 30 pools would be a megabyte of files, in Pulumi's state too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pulumi_tts.plan.dashboards import DashboardsPlan, Watcher
 from pulumi_tts.render.dashboards.board import Choice, Section, board
@@ -14,11 +14,13 @@ from pulumi_tts.render.dashboards.panels import (
     SECONDS,
     SHARE,
     AnyPanel,
+    Link,
     lines,
     spread,
     states,
 )
 from pulumi_tts.render.dashboards.queries import Query, most
+from pulumi_tts.render.dashboards.traces import slow, slow_of_pool
 
 TITLES = {
     Watcher.guard: "Pool",
@@ -47,7 +49,7 @@ def pool(plan: DashboardsPlan, watcher: Watcher) -> str:
         plan,
         kind_of(watcher),
         [
-            Section("What users notice", list(_noticed(guarded))),
+            Section("What users notice", list(_noticed(guarded, slow_of_pool(plan) if guarded else slow(plan)))),
             Section("Slots", list(_slots()) if guarded else []),
             Section("Instances", list(_instances(watcher, largest))),
             Section("On the way to an instance", list(_on_the_way()) if guarded else []),
@@ -59,7 +61,7 @@ def pool(plan: DashboardsPlan, watcher: Watcher) -> str:
     )
 
 
-def _noticed(guarded: bool) -> Iterator[AnyPanel]:
+def _noticed(guarded: bool, links: Sequence[Link]) -> Iterator[AnyPanel]:
     yield lines(
         "P95 latency",
         *(
@@ -69,6 +71,7 @@ def _noticed(guarded: bool) -> Iterator[AnyPanel]:
         told="How long answers took at the edge, to the last byte of speech: the half of them (P50), 95 and 99 of 100 "
         "took at most so long; over five minutes.",
         unit=SECONDS,
+        links=links,
     )
     yield lines(
         "Successes a minute",
