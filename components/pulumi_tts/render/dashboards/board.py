@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -84,7 +85,15 @@ def board(
         for panel, place in _placed(section.panels, down):
             made.with_panel(panel.id(next(numbers)).grid_pos(place))
             down = max(down, place.y + place.h)
-    return json.dumps(made.build(), cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+    return json.dumps(_with_links_in_sight(made.build()), indent=1, sort_keys=True) + "\n"
+
+
+def _with_links_in_sight(made: dashboard.Dashboard) -> Any:
+    """As JSON. The types know one place for links, behind a menu; where none is said they are above the panels."""
+    tree = json.loads(json.dumps(made, cls=JSONEncoder))
+    for link in [*tree["links"], *(link for panel in tree["panels"] for link in panel.get("links", ()))]:
+        del link["placement"]
+    return tree
 
 
 def _placed(panels: Sequence[AnyPanel], down: int) -> Iterator[tuple[AnyPanel, dashboard.GridPos]]:

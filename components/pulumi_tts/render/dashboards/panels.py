@@ -138,6 +138,7 @@ def rows(
         .description(told)
         .datasource(DATASOURCE)
         .unit(unit)
+        .cell_options(common.TableAutoCellOptions())
         .span(width)
         .height(_tall(expected))
         .transformations(
@@ -183,6 +184,7 @@ def listed(title: str, query: Query, columns: Sequence[str], *, told: str, well:
         .title(title)
         .description(told)
         .datasource(DATASOURCE)
+        .cell_options(common.TableAutoCellOptions())
         .span(width)
         .height(_tall(6))
         .no_value(well)
