@@ -20,6 +20,7 @@ from pulumi_tts.docker.metered import metered
 from pulumi_tts.docker.survey import reach, survey
 from pulumi_tts.labels import Finding, Labelled, WayIn, checked
 from pulumi_tts.plan import Survey, plan_stack
+from pulumi_tts.plan.dashboards import plan_dashboards
 from pulumi_tts.plan.names import admitted_network, edge_name, meter_name
 from pulumi_tts.policy.folder import NotRunnable, pack_folder
 from pulumi_tts.render.placement import placement_json, placement_table
@@ -60,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     usage.set_defaults(run=partial(_of_stack, _usage))
     policy = commands.add_parser("policy", help="where the policy pack is, for pulumi preview --policy-pack")
     policy.set_defaults(run=_policy)
-    for command in (plan, labels, usage):
+    dashboards = commands.add_parser("dashboards", help="write the stack's dashboards, for a Grafana of yours")
+    dashboards.add_argument("--to", metavar="FOLDER", type=Path, required=True, help="where; made if it is not there")
+    dashboards.set_defaults(run=partial(_of_stack, _dashboards))
+    for command in (plan, labels, usage, dashboards):
         command.add_argument("--stack", default="dev", help="a stack's name, or the path of its file (default: dev)")
     return parser
 
@@ -128,6 +132,27 @@ def _findings_json(containers: Sequence[Labelled], findings: dict[str, list[Find
         container.name: [asdict(finding) for finding in findings.get(container.name, [])] for container in containers
     }
     return json.dumps({"containers": told}, indent=2)
+
+
+def _dashboards(asked: argparse.Namespace, config: Stack, name: str) -> int:
+    # Grafana's types take a second to import, which no other command needs.
+    from pulumi_tts.render.dashboards import dashboard_files  # noqa: PLC0415
+
+    plan = plan_stack(config, name, local_images=False)
+    if not plan.observability:
+        print("observability: is not in this stack, and dashboards show what its Prometheus knows", file=sys.stderr)
+        return _REFUSED
+    folder: Path = asked.to
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shown = plan_dashboards(plan.observability, plan.edge, plan.pools, plan.meter)
+        for file, text in dashboard_files(shown).items():
+            (folder / file).write_text(text)
+            print(folder / file)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return _REFUSED
+    return 0
 
 
 def _since(text: str) -> str:

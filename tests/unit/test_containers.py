@@ -55,7 +55,7 @@ EXPLAINED = {
     ("CL-0019", "*-guard*"): ENVOY,
     ("CL-0019", "*-keeper-token-courier"): ENVOY,
     ("CL-0019", "*-edge*"): TRAEFIK,
-    **{("CL-0019", f"*-{part}*"): WATCHING for part in ("prometheus", "alertmanager", "blackbox", "node")},
+    **{("CL-0019", f"*-{part}*"): WATCHING for part in ("prometheus", "alertmanager", "blackbox", "node", "grafana")},
     ("CL-0019", "*-jaeger*"): JAEGER,
     **{("CL-0019", f"*-of-{name}-1"): THEIRS for name, profile in ENGINES.items() if profile.image},
     ("CL-0019", "*-page-1"): "an image of the reference's own, as its tag",

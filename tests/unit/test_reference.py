@@ -13,6 +13,7 @@ from pulumi_tts.config.alerting import Alertmanager, Email, Slack, Webhook
 from pulumi_tts.config.auth import ApiKey, Auth, Jwks, Jwt, RouteAuth, User
 from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
+from pulumi_tts.config.grafana import Grafana
 from pulumi_tts.config.guard import Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.host import Gpu, Host, Mps
 from pulumi_tts.config.keeper import Heal, Keeper, Restart
@@ -100,6 +101,7 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Email, [("observability", "alertmanager", "receivers", 1, "email")]),
         (Slack, [("observability", "alertmanager", "receivers", 2, "slack")]),
         (Slo, [("observability", "slo")]),
+        (Grafana, [("observability", "grafana")]),
     ],
 )
 def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[str | int, ...]]) -> None:

@@ -17,6 +17,7 @@ from pulumi_tts.config.edge import Dashboard, Discovery, Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.front import AccessLog
 from pulumi_tts.config.gpu_checks import pool_checks
+from pulumi_tts.config.grafana import Grafana, grafana_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
 from pulumi_tts.config.guard_checks import canary_checks
 from pulumi_tts.config.host import MPS_TAGS, Gpu, Host, Mps
@@ -169,11 +170,15 @@ def _auth_checks(stack: Stack | None, raw: object, pools: Mapping[int, Pool]) ->
 
 def _observability_checks(stack: Stack | None, raw: object) -> list[Problem]:
     if stack:
-        watching, names = stack.observability, [pool.name for pool in stack.pools]
+        watching, names, edge = stack.observability, [pool.name for pool in stack.pools], stack.edge
     else:
         written = raw if isinstance(raw, Mapping) else {}
         watching, names = _right(Observability, written.get("observability")), _names(written)
-    return list(observability_checks(watching, names)) if watching else []
+        edge = _right(Edge, written.get("edge", {}))
+    if not watching:
+        return []
+    problems = list(observability_checks(watching, names))
+    return [*problems, *grafana_checks(edge)] if watching.grafana and edge else problems
 
 
 def _names(written: Mapping[str, Any]) -> list[str]:
@@ -321,6 +326,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "remote_write": RemoteWrite,
     "remote_write.secret": SecretReference,
     "slo": Slo,
+    "grafana": Grafana,
     "alertmanager": Alertmanager,
     "receivers": Receiver,
     "webhook": Webhook,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pulumi_tts.config.alerting import Alertmanager, WebAddress
 from pulumi_tts.config.fields import Mebibytes, Name, Seconds, Strict, refused, size_text
+from pulumi_tts.config.grafana import Grafana
 from pulumi_tts.config.outputs import Age
 from pulumi_tts.config.secret import SecretReference
 from pulumi_tts.config.tracing import Tracing
@@ -123,6 +124,8 @@ class Observability(Strict):
     """Whether each pool is asked through the edge, as a client would. Default: yes."""
     node: bool = True
     """Whether the edge's host is watched: processors, memory, and the disk that volumes are on. Default: yes."""
+    grafana: Grafana | None = None
+    """What shows dashboards, at /grafana/. Default: nothing; {} is enough."""
 
     tracing: Tracing | None = None
     """Traces of requests. Default: none; {} is enough for all of them."""

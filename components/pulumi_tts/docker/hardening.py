@@ -41,11 +41,7 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
     `socket-proxy`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox`, `node`,
-<<<<<<< HEAD
-    `jaeger`. ``memory`` is its limit in MiB. ``more`` are further labels.
-=======
-    `meter`. ``memory`` is its limit in MiB. ``more`` are further labels.
->>>>>>> usage
+    `jaeger`, `meter` or `grafana`. ``memory`` is its limit in MiB. ``more`` are further labels.
     """
     return {
         "memory": memory,
@@ -68,13 +64,8 @@ def labels(
 
 
 def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:
-<<<<<<< HEAD
-    """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run`, `places`, `acme`,
-    `metrics` or `traces`."""
-=======
     """The same for volumes; a part is `outputs`, `models`, `weights`, `files`, `run`, `places`, `acme`, `metrics`,
-    `logs` or `usage`."""
->>>>>>> usage
+    `traces`, `logs` or `usage`."""
     ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
     return [docker.VolumeLabelArgs(label=label, value=value) for label, value in sorted(ours.items())]
 

@@ -8,9 +8,11 @@ import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
+from pulumi_tts.docker.grafana import GrafanaContainer
 from pulumi_tts.docker.hardening import container_options, hardened, made_network, own_health, volume_labels
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
+from pulumi_tts.plan.grafana import GrafanaPlan
 from pulumi_tts.plan.images import Image
 from pulumi_tts.plan.observability import (
     ALERTMANAGER,
@@ -42,6 +44,8 @@ class ObservabilityArgs(TypedDict):
     """The network of what watches and what is watched."""
     plan: Any
     """In Python only: an ObservabilityPlan."""
+    grafana: NotRequired[Any]
+    """In Python only: a GrafanaPlan. Default: no Grafana."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the resource name."""
     secrets: NotRequired[dict[str, pulumi.Input[str]]]
@@ -71,6 +75,9 @@ class Observability(pulumi.ComponentResource):
         if plan.node:
             self._node(plan.node)
         self._prometheus(plan, secrets, outside)
+        grafana: GrafanaPlan | None = args.get("grafana")
+        if grafana:
+            GrafanaContainer(grafana, stack=self._stack, network=self._network, at=self._at, parent=self)
         self.register_outputs({})
 
     def _prometheus(self, plan: ObservabilityPlan, secrets: Secrets, outside: pulumi.Output[str] | None) -> None:

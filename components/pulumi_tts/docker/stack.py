@@ -239,6 +239,8 @@ class SpeechStack(pulumi.ComponentResource):
             "docker": here.at.url,
             "certificates": here.at.certificates,
         }
+        if plan.grafana:
+            args["grafana"] = plan.grafana
         return Observability(watching.network, args, here.options)
 
     def _weights(

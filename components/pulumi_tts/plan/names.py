@@ -126,6 +126,11 @@ def jaeger_name(stack: str) -> str:
     return f"{stack}-jaeger"
 
 
+def grafana_name(stack: str) -> str:
+    """What shows dashboards."""
+    return f"{stack}-grafana"
+
+
 def socket_proxy_name(client: str) -> str:
     """The proxy through which its client, or a stack's keeper, asks Docker."""
     return f"{client}-socket-proxy"

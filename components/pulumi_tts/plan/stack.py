@@ -11,9 +11,11 @@ from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import ConfigError, Problem
 from pulumi_tts.config.stack import Stack
 from pulumi_tts.plan.auth import plan_guard_auth
+from pulumi_tts.plan.dashboards import plan_dashboards
 from pulumi_tts.plan.edge import EdgePlan, plan_edge
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.front import plan_front
+from pulumi_tts.plan.grafana import GrafanaPlan, grafana_page, plan_grafana
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
 from pulumi_tts.plan.images import base_image, refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
@@ -90,6 +92,8 @@ class StackPlan:
     """Absent where nothing watches the stack."""
     jaeger: JaegerPlan | None
     """What takes traces; absent where nothing is traced."""
+    grafana: GrafanaPlan | None
+    """Absent where nothing shows dashboards."""
     meter: MeterPlan | None
     """Absent where nobody counts who used how much."""
 
@@ -169,11 +173,25 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             *([keeper_page(guard.keeper.url)] if guard else []),
             *(watching_pages(name) if stack.observability else ()),
             *([jaeger.page] if jaeger and jaeger.page else []),
+            *([grafana_page(name)] if stack.observability and stack.observability.grafana else []),
         ],
         checks=guard.name if guard and guard.auth else None,
         observed=stack.observability is not None,
         tracing=tracing,
         metered=meter is not None,
+    )
+    observability = (
+        plan_observability(
+            stack.observability,
+            name,
+            edge=edge,
+            guard=guard,
+            pools=pools,
+            host=stack.hosts[0].name,
+            local_images=local_images,
+        )
+        if stack.observability
+        else None
     )
     plan = StackPlan(
         name=name,
@@ -186,18 +204,9 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         fill=plan_fill(stack.hub, local_images),
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
-        observability=plan_observability(
-            stack.observability,
-            name,
-            edge=edge,
-            guard=guard,
-            pools=pools,
-            host=stack.hosts[0].name,
-            local_images=local_images,
-        )
-        if stack.observability
-        else None,
+        observability=observability,
         jaeger=jaeger,
+        grafana=_grafana(stack, observability, edge, pools, meter=meter, local_images=local_images),
         meter=meter,
     )
     problems = list(_long_names(plan))
@@ -249,6 +258,23 @@ def _guard(
         tracing=tracing,
         metered=bool(stack.observability and stack.observability.usage),
     )
+
+
+def _grafana(
+    stack: Stack,
+    watching: ObservabilityPlan | None,
+    edge: EdgePlan,
+    pools: Sequence[PoolPlan],
+    *,
+    meter: MeterPlan | None,
+    local_images: bool,
+) -> GrafanaPlan | None:
+    asked = stack.observability.grafana if stack.observability else None
+    if not asked or not watching or not edge.dashboard:
+        return None
+    page = edge.dashboard.page_url(grafana_page(watching.stack))
+    dashboards = plan_dashboards(watching, edge, pools, meter)
+    return plan_grafana(asked, watching, dashboards, page=page, local_images=local_images)
 
 
 def _long_names(plan: StackPlan) -> Iterator[Problem]:
