@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pulumi_tts.config.fields import Name, Seconds, Strict, is_ip_address, mapping_as, refused
+from pulumi_tts.config.oidc import Oidc
 from pulumi_tts.config.secret import SecretReference
 
 MAX_USERS = 1000
@@ -52,6 +53,8 @@ class Login(StrEnum):
     """With a key: `Authorization: Bearer KEY`, as OpenAI's clients send it, or `X-API-Key: KEY`."""
     jwt = "jwt"
     """With a token of an identity provider: `Authorization: Bearer TOKEN`."""
+    oidc = "oidc"
+    """With a browser, by the page of an OpenID provider: who has no session is sent there."""
 
 
 LoginField = Annotated[Login, Field(strict=False)]
@@ -168,7 +171,7 @@ class Auth(Strict):
     """Who may come in, and what they have to show."""
 
     default: LoginField = Login.open
-    """What pools ask for that do not say: `open`, `basic`, `api_keys` or `jwt`. Default: open. Containers that join by
+    """What pools ask for that do not say: `open`, `basic`, `api_keys`, `jwt` or `oidc`. Default: open. Containers that join by
     their labels are not asked here: they bring logins of their own."""
     users: Annotated[list[Annotated[User, mapping_as("{name: anna}")]], Field(max_length=MAX_USERS)] = []
     """Who comes in by `basic`. Default: nobody."""
@@ -176,11 +179,19 @@ class Auth(Strict):
     """What comes in by `api_keys`. Default: nothing."""
     jwt: Jwt | None = None
     """Whose tokens come in by `jwt`. Default: nobody's."""
+    oidc: Oidc | None = None
+    """Who comes in by `oidc`. Default: nobody."""
 
     @property
     def configured(self) -> frozenset[Login]:
         """The logins by which anybody can come in."""
-        by = {Login.open: True, Login.basic: self.users, Login.api_keys: self.api_keys, Login.jwt: self.jwt}
+        by = {
+            Login.open: True,
+            Login.basic: self.users,
+            Login.api_keys: self.api_keys,
+            Login.jwt: self.jwt,
+            Login.oidc: self.oidc,
+        }
         return frozenset(login for login, who in by.items() if who)
 
 

@@ -22,6 +22,7 @@ from pulumi_tts.config.host_checks import host_checks
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
 from pulumi_tts.config.limits import LIMITS_TAGS, Limits, Rate
+from pulumi_tts.config.oidc import ALLOWED_TAGS, Allowed, Oidc
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
@@ -64,11 +65,13 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "dashboard", "password"): "dashboardPassword",
     ("edge", "auth", "users", "password"): "thatUsersPassword",
     ("edge", "auth", "api_keys", "key"): "thatAppsKey",
+    ("edge", "auth", "oidc", "client_secret"): "oidcSecret",
     ("hub", "token"): "hubToken",
     ("edge", "tls", "certificates", "key"): "edgeKey",
 }
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
 _TAGS = (
+    *ALLOWED_TAGS,
     *AUTH_TAGS,
     *ENGINE_TAGS,
     *GUARD_TAGS,
@@ -251,6 +254,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "api_keys.key": SecretReference,
     "jwt": Jwt,
     "jwks": Jwks,
+    "oidc": Oidc,
+    "client_secret": SecretReference,
+    "allowed": Allowed,
     "limits": Limits,
     "rate": Rate,
     "hosts": Host,

@@ -20,6 +20,8 @@ class Images:
     """The edge, where a registry answers."""
     envoy: str
     """The guard, where a registry answers."""
+    oauth2_proxy: str
+    """What asks an OpenID provider, where a registry answers."""
 
 
 @cache
@@ -41,4 +43,5 @@ def images() -> Images:
         local_base=f"pulumi-tts/base:{entries['base']['debootstrap']}-{entries['base']['revision']}",
         traefik=entries["traefik"]["registry"],
         envoy=entries["envoy"]["registry"],
+        oauth2_proxy=entries["oauth2-proxy"]["registry"],
     )

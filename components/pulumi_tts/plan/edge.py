@@ -8,6 +8,7 @@ from pulumi_tts.plan.auth import EdgeAuthPlan, LimitsPlan, Login, plan_edge_auth
 from pulumi_tts.plan.front import Encoded, FrontPlan, plan_front
 from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
+from pulumi_tts.plan.oidc import OidcPlan, plan_oidc
 from pulumi_tts.plan.routes import Kind, Route, web_url
 from pulumi_tts.plan.tls import TlsPlan, plan_tls
 
@@ -95,8 +96,12 @@ class EdgePlan:
 
     @property
     def own_routes(self) -> tuple[Route, ...]:
-        """The routes that no pool has: the dashboard's, if there is one."""
-        return (dashboard_route(self.dashboard),) if self.dashboard else ()
+        """The routes that no pool has: the dashboard's and the login's, if there are any."""
+        login = self.auth.oidc
+        return (
+            *((dashboard_route(self.dashboard),) if self.dashboard else ()),
+            *((_own_route("login", login.host, "edge_oidc"),) if login else ()),
+        )
 
     def url_of(self, route: Route) -> str:
         """Where clients find a route."""
@@ -105,7 +110,11 @@ class EdgePlan:
 
 def dashboard_route(dashboard: DashboardPlan) -> Route:
     """What the dashboard takes of the edge's names and hosts; Traefik itself is its upstream."""
-    return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
+    return _own_route("dashboard", dashboard.host, "api@internal")
+
+
+def _own_route(name: str, host: str, service: str) -> Route:
+    return Route(name, host, "/", False, service, (), Kind.ui, None, ())
 
 
 def settled(route: Route, auth: EdgeAuthPlan) -> Route:
@@ -122,9 +131,14 @@ def unchecked(route: Route, auth: EdgeAuthPlan) -> tuple[str, str] | None:
     route = settled(route, auth)
     if route.login is Login.basic and not auth.users:
         return "asks for a password, and the edge has no users", "Add them: edge: {auth: {users: [{name: anna}]}}"
-    asks_guard = route.login in (Login.api_keys, Login.jwt) or route.limits != LimitsPlan()
+    if route.login is Login.oidc and not auth.oidc:
+        return "asks for a session, and the edge knows no provider", "Add it: edge: {auth: {oidc: {issuer: …}}}"
+    asks_guard = route.login in (Login.api_keys, Login.jwt) or route.limits != LimitsPlan() or auth.oidc
     if asks_guard and not auth.checked_at:
-        return "has keys, tokens or limits, for which the edge asks a guard", "Give the name of an EnvoyGuard: guard"
+        return (
+            "has keys, tokens, sessions or limits, for which the edge asks a guard",
+            "Give the name of an EnvoyGuard: guard",
+        )
     return None
 
 
@@ -148,7 +162,9 @@ def plan_edge(
         compress=edge.compress,
         drain=edge.drain,
         memory=edge.memory,
-        auth=plan_edge_auth(edge.auth, edge.limits, checks, edge.trusted_proxies),
+        auth=plan_edge_auth(
+            edge.auth, edge.limits, checks, edge.trusted_proxies, _oidc(edge, name, domain, local_images)
+        ),
         tls=plan_tls(edge, name, domain),
     )
 
@@ -167,6 +183,15 @@ def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | N
         https=edge.https is not None,
         trusted_proxies=tuple(edge.trusted_proxies),
     )
+
+
+def _oidc(edge: Edge, name: str, domain: str, local_images: bool) -> OidcPlan | None:
+    oidc = edge.auth.oidc
+    if not oidc:
+        return None
+    https = edge.https is not None
+    url = web_url(filled(oidc.host, domain), edge.https_port or edge.http_port, https=https)
+    return plan_oidc(oidc, name, domain, url, https=https, local_images=local_images)
 
 
 def _discovery(edge: Edge, name: str, domain: str, local_images: bool) -> DiscoveryPlan | None:

@@ -78,6 +78,11 @@ def envoy_image(local: bool) -> Image:
     return _official("envoy", versions.images().envoy, local)
 
 
+def oauth2_proxy_image(local: bool) -> Image:
+    """The image of what asks an OpenID provider: the official one, or the program that Go built of its module."""
+    return _official("oauth2-proxy", versions.images().oauth2_proxy, local)
+
+
 def _official(name: str, reference: str, local: bool) -> Image:
     if not local:
         return Image(reference)

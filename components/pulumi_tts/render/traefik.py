@@ -7,7 +7,7 @@ from itertools import chain
 
 from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
 from pulumi_tts.plan.routes import Kind, Route
-from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
+from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses, is_by_session, opens_a_page
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
 from pulumi_tts.render.yaml_file import Tree, yaml_text
@@ -119,6 +119,9 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     for route in routes:
         middlewares |= _route_middlewares(route)
     routers = {route.name: _router(route, middlewares, edge) for route in routes}
+    for route in routes:
+        if is_by_session(route, edge.auth):
+            routers[f"{route.name}_page"] = _page_router(route, middlewares, edge)
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
@@ -190,7 +193,14 @@ def _route_middlewares(route: Route) -> Tree:
     return own
 
 
-def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
+def _page_router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
+    """Of the same route, for the requests by which a browser opens a page."""
+    router = _router(route, middlewares, edge, page=True)
+    # Before the route itself, and not before another one that has a longer rule.
+    return {**router, "rule": opens_a_page(router["rule"]), "priority": len(router["rule"]) + 1}
+
+
+def _router(route: Route, middlewares: Tree, edge: EdgePlan, *, page: bool = False) -> Tree:
     wanted = [
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
@@ -207,7 +217,7 @@ def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
         "service": route.service,
         "middlewares": [
             f"{route.name}-paths" if route.encoded else PATHS,
-            *first_middlewares(route, edge.auth),
+            *first_middlewares(route, edge.auth, page=page),
             *used,
         ],
     }
