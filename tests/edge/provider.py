@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tests.edge.tokens import Signer, encoded
-from tests.loopback import free_port
 from tests.waiting import wait_for
 
 CLIENT_ID, CLIENT_SECRET = "voice", "a-secret-that-the-provider-gave-us"
@@ -28,7 +28,7 @@ CLIENT_ID, CLIENT_SECRET = "voice", "a-secret-that-the-provider-gave-us"
 class Provider:
     """As OpenID Connect Core 1.0 and RFC 7636 have it: the code flow, with a nonce and a proof key."""
 
-    port: int = field(default_factory=free_port)
+    listens: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     signed_in: dict[str, Any] | None = field(default_factory=lambda: {"sub": "1", "email": "anna@example.com"})
     """The claims of who sits at the browser; None: nobody, who would see a page."""
     lies: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Provider:
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.listens.getsockname()[1]}"
 
     def app(self) -> Starlette:
         return Starlette(
@@ -95,8 +95,8 @@ class Provider:
         if not asked or asked.get("code_challenge") != proof or asked["redirect_uri"] != form.get("redirect_uri"):
             return JSONResponse({"error": "invalid_grant"}, 400)
         claims = {
-            **{"iss": self.issuer, "aud": CLIENT_ID, "iat": int(time.time()), "nonce": asked["nonce"]},
-            **{"scope": None, "realm": None, **who, **self.lies},
+            "iss": self.issuer, "aud": CLIENT_ID, "iat": int(time.time()), "nonce": asked["nonce"],
+            "scope": None, "realm": None, **who, **self.lies,
         }
         token = (self.signs_with or self.signer).token(**claims)
         return JSONResponse({"access_token": "opaque", "token_type": "Bearer", "expires_in": 60, "id_token": token})
@@ -106,9 +106,8 @@ class Provider:
 def providing() -> Iterator[Provider]:
     """A provider that runs."""
     provider = Provider()
-    config = uvicorn.Config(provider.app(), host="127.0.0.1", port=provider.port, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run, daemon=True)
+    server = uvicorn.Server(uvicorn.Config(provider.app(), log_level="warning"))
+    thread = Thread(target=server.run, kwargs={"sockets": [provider.listens]}, daemon=True)
     thread.start()
     try:
         wait_for(lambda: server.started)

@@ -52,6 +52,7 @@ EXPLAINED = {
     ("CL-0019", "*-socket-proxy*"): ENVOY,
     ("CL-0019", "*-guard*"): ENVOY,
     ("CL-0019", "*-keeper-token-courier"): ENVOY,
+    ("CL-0019", "*-edge-oidc"): "oauth2-proxy's release is its tag, likewise",
     ("CL-0019", "*-edge*"): TRAEFIK,
     **{("CL-0019", f"*-of-{name}-1"): THEIRS for name, profile in ENGINES.items() if profile.image},
     ("CL-0019", "*-page-1"): "an image of the reference's own, as its tag",

@@ -171,8 +171,8 @@ class Auth(Strict):
     """Who may come in, and what they have to show."""
 
     default: LoginField = Login.open
-    """What pools ask for that do not say: `open`, `basic`, `api_keys`, `jwt` or `oidc`. Default: open. Containers that join by
-    their labels are not asked here: they bring logins of their own."""
+    """What pools ask for that do not say: `open`, `basic`, `api_keys`, `jwt` or `oidc`. Default: open. Containers that
+    join by their labels are not asked here: they bring logins of their own."""
     users: Annotated[list[Annotated[User, mapping_as("{name: anna}")]], Field(max_length=MAX_USERS)] = []
     """Who comes in by `basic`. Default: nobody."""
     api_keys: Annotated[list[Annotated[ApiKey, mapping_as("{name: app}")]], Field(max_length=MAX_KEYS)] = []

@@ -69,9 +69,9 @@ class OidcUser(StrEnum):
 class Allowed(Strict):
     """Who of all that the provider knows may come in: by address, by domain, by group."""
 
-    emails: Annotated[
-        list[Annotated[str, Field(pattern=_EMAIL)]], Field(min_length=1, max_length=MAX_EMAILS)
-    ] | None = None
+    emails: (
+        Annotated[list[Annotated[str, Field(pattern=_EMAIL)]], Field(min_length=1, max_length=MAX_EMAILS)] | None
+    ) = None
     """E-mail addresses, in lower case. Default: those of `domains`; without either, everybody's."""
     domains: Annotated[list[Domain], Field(min_length=1)] | None = None
     """Domains of e-mail addresses: everybody who has one there. Default: none."""

@@ -78,8 +78,8 @@ class RouteArgs(TypedDict):
     request_headers: NotRequired[dict[str, str]]
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
     auth: NotRequired[str]
-    """What it asks for: `open`, `basic`, `api_keys`, `jwt` or `oidc`. The upstream is told who came in, as `X-Pulumi-Tts-User`,
-    and never what was shown. Default: what the edge's `auth.default` says."""
+    """What it asks for: `open`, `basic`, `api_keys`, `jwt` or `oidc`. The upstream is told who came in, as
+    `X-Pulumi-Tts-User`, and never what was shown. Default: what the edge's `auth.default` says."""
     limits: NotRequired[dict[str, Any] | str]
     """How much one user may ask for, as under `edge.limits` in docs/config.yaml; `none`: as much as there is. Default:
     the edge's."""

@@ -51,9 +51,7 @@ def _quick_hash(password: str) -> str:
 
 def generated_token(name: str, parent: pulumi.Resource, length: int = _TOKEN_LENGTH) -> pulumi.Output[str]:
     """What a program of ours shows to another one; generated, kept in the state, and secret. ``length`` in letters."""
-    generated = random.RandomPassword(
-        name, length=length, special=False, opts=pulumi.ResourceOptions(parent=parent)
-    )
+    generated = random.RandomPassword(name, length=length, special=False, opts=pulumi.ResourceOptions(parent=parent))
     token: pulumi.Output[str] = pulumi.Output.secret(_drawn(generated.result))
     return token
 

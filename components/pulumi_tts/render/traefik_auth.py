@@ -125,7 +125,7 @@ def is_by_session(route: Route, auth: EdgeAuthPlan) -> bool:
 
 def opens_a_page(rule: str) -> str:
     """The rule of those of a route's requests by which a browser opens a page: it could go to a login and come back."""
-    return f"({rule}) && Method(`GET`) && HeaderRegexp(`Accept`, `text/html`)"
+    return f"({rule}) && Method(`GET`) && HeaderRegexp(`Accept`, `text/html`) && !HeaderRegexp(`Upgrade`, `.`)"
 
 
 def _by_session(auth: EdgeAuthPlan, oidc: OidcPlan) -> Tree:
