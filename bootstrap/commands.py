@@ -3,11 +3,11 @@
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, redirect_stdout
 from typing import Any
 
-from bootstrap import docker, images, packages, pulumi, stack, volumes
+from bootstrap import docker, go_programs, images, packages, pulumi, stack, volumes
 from bootstrap.farewell import farewell
 from bootstrap.machine import may_install
 from bootstrap.paths import CACHE, CHECKOUT
@@ -32,14 +32,27 @@ def images_setting(stack_file: Mapping[str, Any]) -> str:
 
     Anything that is not such a word is the program's to refuse, with its path: here it counts as auto.
     """
-    config = stack_file.get("config")
-    ours = config.get("tts:stack") if isinstance(config, Mapping) else None
-    setting = ours.get("images") if isinstance(ours, Mapping) else None
+    setting = _written(stack_file, "images")
     return setting if setting in ("registry", "local") else "auto"
 
 
-def make_images(setting: str) -> None:
-    """Have on the Docker host what images are built from, where they cannot come from a registry."""
+def go_programs_of(stack_file: Mapping[str, Any]) -> list[str]:
+    """The programs that the stack runs and that Go builds where no registry answers: minutes that not all need."""
+    return ["oauth2-proxy"] if _written(stack_file, "edge", "auth", "oidc") else []
+
+
+def _written(stack_file: Mapping[str, Any], *path: str) -> Any:
+    found: Any = stack_file
+    for key in ("config", "tts:stack", *path):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def make_images(setting: str, programs: Sequence[str] = ()) -> None:
+    """Have on the Docker host what images are built from, where they cannot come from a registry.
+
+    ``programs`` are those that Go has to build for it.
+    """
     if setting == "registry":
         return
     if setting == "auto" and not base_is_there() and images.registry_answers():
@@ -47,6 +60,8 @@ def make_images(setting: str) -> None:
         return
     images.make_base()
     images.collect_wheels()
+    for program in programs:
+        go_programs.collect(program)
 
 
 def prepare() -> pulumi.Engine:
@@ -56,7 +71,8 @@ def prepare() -> pulumi.Engine:
     docker.ensure()
     found = engine()
     stack.prepare()
-    make_images(images_setting(stack.read_yaml(CHECKOUT / stack.STACK_FILE)))
+    written = stack.read_yaml(CHECKOUT / stack.STACK_FILE)
+    make_images(images_setting(written), go_programs_of(written))
     stack.create(found)
     return found
 
@@ -122,5 +138,5 @@ def test_prerequisites() -> None:
 def make_images_anyway() -> None:
     """The base image and the wheels, whether or not a registry answers."""
     docker.ensure()
-    make_images("local")
+    make_images("local", go_programs_of(stack.read_yaml(CHECKOUT / stack.STACK_FILE)))
     detail("The next `make up` with `images: auto` or `local` builds from these.")

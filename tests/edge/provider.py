@@ -95,8 +95,14 @@ class Provider:
         if not asked or asked.get("code_challenge") != proof or asked["redirect_uri"] != form.get("redirect_uri"):
             return JSONResponse({"error": "invalid_grant"}, 400)
         claims = {
-            "iss": self.issuer, "aud": CLIENT_ID, "iat": int(time.time()), "nonce": asked["nonce"],
-            "scope": None, "realm": None, **who, **self.lies,
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "iat": int(time.time()),
+            "nonce": asked["nonce"],
+            "scope": None,
+            "realm": None,
+            **who,
+            **self.lies,
         }
         token = (self.signs_with or self.signer).token(**claims)
         return JSONResponse({"access_token": "opaque", "token_type": "Bearer", "expires_in": 60, "id_token": token})

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bootstrap import docker, stack
-from bootstrap.commands import images_setting
+from bootstrap.commands import go_programs_of, images_setting
 from bootstrap.farewell import farewell, request, what_changed
 from bootstrap.machine import is_debian_like
 from bootstrap.packages import Package, is_there
@@ -146,6 +146,13 @@ def test_a_configuration_that_is_no_mapping_is_refused_with_its_path(tmp_path: P
 )
 def test_where_images_come_from_is_read_from_the_stack(file: dict[str, object], setting: str) -> None:
     assert images_setting(file) == setting
+
+
+def test_what_takes_minutes_to_build_is_built_for_those_who_run_it() -> None:
+    written: dict[str, object] = {"edge": {"auth": {"oidc": {"issuer": "https://id.example.com"}}}}
+    assert go_programs_of({"config": {"tts:stack": written}}) == ["oauth2-proxy"]
+    for stack_file in ({}, {"config": {"tts:stack": {"edge": {"auth": {}}}}}, {"config": {"tts:stack": ["wrong"]}}):
+        assert go_programs_of(stack_file) == []
 
 
 OUTPUTS = {

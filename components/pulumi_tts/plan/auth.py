@@ -161,7 +161,7 @@ def plan_edge_auth(
 
 
 def plan_guard_auth(auth: Auth, limits: Iterable[Limits | str | None]) -> GuardAuthPlan | None:
-    """What follows from it at the guard; absent where the edge has nothing to ask: no keys, tokens, sessions, limits."""
+    """What follows from it at the guard; absent where the edge has nothing to ask it: no login, no limits."""
     if not (auth.api_keys or auth.jwt or auth.oidc or any(isinstance(each, Limits) for each in limits)):
         return None
     return GuardAuthPlan(
