@@ -28,7 +28,7 @@ CLIENT_ID, CLIENT_SECRET = "voice", "a-secret-that-the-provider-gave-us"
 class Provider:
     """As OpenID Connect Core 1.0 and RFC 7636 have it: the code flow, with a nonce and a proof key."""
 
-    listens: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    listens: socket.socket
     signed_in: dict[str, Any] | None = field(default_factory=lambda: {"sub": "1", "email": "anna@example.com"})
     """The claims of who sits at the browser; None: nobody, who would see a page."""
     lies: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,8 @@ class Provider:
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.listens.getsockname()[1]}"
+        address, port = self.listens.getsockname()
+        return f"http://{address}:{port}"
 
     def app(self) -> Starlette:
         return Starlette(
@@ -109,9 +110,9 @@ class Provider:
 
 
 @contextmanager
-def providing() -> Iterator[Provider]:
-    """A provider that runs."""
-    provider = Provider()
+def providing(address: str = "127.0.0.1") -> Iterator[Provider]:
+    """A provider that runs, at an address of this machine."""
+    provider = Provider(socket.create_server((address, 0)))
     server = uvicorn.Server(uvicorn.Config(provider.app(), log_level="warning"))
     thread = Thread(target=server.run, kwargs={"sockets": [provider.listens]}, daemon=True)
     thread.start()

@@ -1,6 +1,7 @@
 """A login by an OpenID provider, on the real Traefik, oauth2-proxy and guard: from the first page to signing out."""
 
 import base64
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pulumi_tts.plan.auth import EMAIL_HEADER, USER_HEADER
 from pulumi_tts.render.oauth2_proxy import EMAILS
 from tests.edge.edging import Edging, edging, planned
 from tests.edge.provider import CLIENT_ID, CLIENT_SECRET, Provider, providing
+from tests.edge.raw import Asker, exchange, head, statuses
 from tests.edge.tokens import Signer
 from tests.guard.guarding import key_of
 from tests.loopback import Loopback, free_port
@@ -309,6 +311,106 @@ def test_of_those_whom_the_provider_knows_only_some_are_let_in(both: Both, who: 
         assert answer.status_code == status
         assert (both.cookie in somebody.cookies) == (status == 200)
     assert len(both.edge.arrived()) == (status == 200)
+
+
+# ---- what nobody may ask, beside test_forbidden.py
+
+SHAPES: list[tuple[str, str, list[str], int]] = [
+    *(
+        ("", target, [], 401)
+        for target in (
+            *("/voice", "/voice/", "/voice/x", "//voice//x", "/./voice/x", "/anybody/../voice/x", "/%76oice/x"),
+            *("/anybody/%2e%2e/voice/x", "/x/%2E%2e/voice/x", "/voice/oauth2/callback?code=x&state=x:/", "/studio/x"),
+        )
+    ),
+    *(
+        ("", target, [], 404)
+        for target in ("/VOICE/x", "/voice;/x", "/voice../x", "/anybody/../x", "/oauth2/auth", "/voice%2fx")
+    ),
+    *(("", target, [], 400) for target in ("/voice/..%2fx", "/voice/..;/x", "/voice/%00", "/voice/a%2fb")),
+    *(
+        ("voice", target, [], 401)
+        for target in ("/oauth2/auth", "/oauth2/callback?code=x&state=x:/", "/oauth2/sign_in", "/ping", "/ready")
+    ),
+    *(
+        ("voice", "/x", [header], status)
+        for header, status in (
+            *(("X_Auth_Request_Email: anna@example.com", 400), ("X.Auth.Request.Email: anna@example.com", 400)),
+            *(("X_Pulumi_Tts_User: anna", 400), ("X-Forwarded-Email: anna@example.com", 401)),
+            *(("X-Forwarded-User: anna", 401), ("GAP-Auth: anna@example.com", 401)),
+            *(("X-Forwarded-Uri: /ping", 401), ("X-Forwarded-Uri: /oauth2/callback", 401)),
+            *(("X-Original-Url: /anybody", 401), ("X-Forwarded-Prefix: /anybody", 401)),
+            *(("X-Forwarded-Host: anybody.voice.test", 401), ("User-Agent: GoogleHC/1.0", 401)),
+            *(("Connection: X-Forwarded-Host, Cookie", 401), ("Cookie: x", 401), ("Cookie: =;;=; ,", 401)),
+        )
+    ),
+    ("login", "/oauth2/../signed_out", [], 404),
+    ("login", "/oauth2/%2e%2e/session", [], 404),
+    ("login", "/session", [], 404),
+    ("login", "/cookies", [], 404),
+    ("login", "/oauth2/static/..%2fauth", [], 400),
+    ("login", "/oauth2/static/../auth", [], 404),
+]
+
+
+@pytest.mark.parametrize(("host", "target", "headers", "status"), SHAPES, ids=str)
+def test_it_is_refused_and_nothing_arrives(both: Both, host: str, target: str, headers: list[str], status: int) -> None:
+    named = f"{host}{'.' * bool(host)}{DOMAIN}"
+    answer = exchange(both.edge.port, head(f"GET {target} HTTP/1.1", *headers, host=named))
+    assert statuses(answer) == [status]
+    assert both.edge.arrived() == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("X-Forwarded-Host: evil.example", "X-Forwarded-Uri: //evil.example/", "X-Forwarded-Proto: evil"),
+        *("X-Auth-Request-Redirect: https://evil.example/", "Forwarded: host=evil.example", "X-Forwarded-Port: 666"),
+    ],
+)
+@pytest.mark.parametrize(("host", "path"), [("voice", "/x?rd=https://evil.example/"), ("login", "/oauth2/sign_in")])
+def test_nobody_is_told_to_come_back_to_another_site(both: Both, header: str, host: str, path: str) -> None:
+    page = head(f"GET {path} HTTP/1.1", header, "Accept: text/html", host=f"{host}.{DOMAIN}:{both.edge.port}")
+    answer = exchange(both.edge.port, page).decode()
+    (location,) = [line.partition(": ")[2] for line in answer.splitlines() if line.lower().startswith("location")]
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+    back = asked["state"].partition(":")[2]
+    assert location.startswith(both.provider.issuer)
+    assert asked["redirect_uri"] == both.provider.redirect
+    assert back in ("/", both.at("voice", "/x?rd=https://evil.example/"))
+
+
+def test_of_thousands_of_paths_none_comes_in_without_a_session(both: Both) -> None:
+    drawn = random.Random(6)
+    parts = [
+        *("/", "//", "/./", "/../", "/%2e%2e/", "/..;/", "/%2f", "%2f", "\\", ";", "?", "#", "%00", "%5c", "."),
+        *("voice", "VOICE", "%76oice", "voice.", "voice;", "studio", "studi", "anybody", "oauth2", "auth", "callback"),
+        *(
+            "sign_in",
+            "sign_out",
+            "static",
+            "ping",
+            "ready",
+            "session",
+            "x",
+            "http://anybody.voice.test",
+            "//voice.test",
+        ),
+    ]
+    hosts = ["", "", "voice.", "voice1.", "bare.", "anybody.", "login.", "VOICE."]
+    asker, answered = Asker(both.edge.port), dict[int, int]()
+    for number in range(2000):
+        target = "/" + "".join(drawn.choices(parts, k=drawn.randint(1, 7)))
+        accept = ["Accept: text/html"] if number % 2 else []
+        said, _ = asker.ask(head(f"GET {target} HTTP/1.1", *accept, host=f"{drawn.choice(hosts)}{DOMAIN}", close=False))
+        answered[said] = answered.get(said, 0) + 1
+    asker.close()
+    arrived = both.edge.arrived()
+    assert min(answered[401], answered[302], len(arrived)) > 100, f"too few to say anything: {answered}"
+    open_to_all = ("anybody.voice.test", "voice.test")
+    for request in arrived:
+        assert request["headers"]["host"] in open_to_all, request
+        assert request["at"] in ("tts-test-anybody-1", "upstream"), request
 
 
 # ---- who has one
