@@ -94,18 +94,20 @@ end
 _CHECK = """
 local function shown(headers)
   local bearer, plain = headers:getNumValues("authorization"), headers:getNumValues("x-api-key")
-  if bearer + plain ~= 1 then return nil end
+  if bearer + plain == 0 then return nil, "this needs an API key: Authorization: Bearer KEY" end
+  if bearer + plain > 1 then return nil, "this was shown two API keys, and takes one" end
   if plain == 1 then return headers:get("x-api-key") end
   local scheme, key = headers:get("authorization"):match("^(%a+) ([^ ]+)$")
-  return scheme and scheme:lower() == "bearer" and key
+  if scheme and scheme:lower() == "bearer" then return key end
+  return nil, "this needs an API key as Authorization: Bearer KEY, and was shown something else"
 end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local key = shown(headers)
+  local key, wrong = shown(headers)
   local found = key and #key <= LONGEST and handle:filterContext():get(sha256(key))
   if not found then
-    handle:respond({[":status"] = "401"}, "this needs an API key: Authorization: Bearer KEY")
+    handle:respond({[":status"] = "401"}, wrong or "this API key is not known here")
   elseif found.pools and not found.pools[headers:get(":path"):sub(FIRST)] then
     handle:respond({[":status"] = "403"}, "this API key is not for this pool")
   else
