@@ -54,7 +54,7 @@ ASKING = [("voice", "/work"), ("voice1", "/work"), ("", "/voice/work"), ("", "/s
 """By each way in to what asks for a session: the host, and a path there."""
 
 
-def plan_of(provider: Provider, port: int, **oidc: Any) -> StackPlan:
+def plan_of(provider: Provider, port: int, tls: Any, **oidc: Any) -> StackPlan:
     written = {
         "issuer": provider.issuer,
         "client_id": CLIENT_ID,
@@ -63,16 +63,15 @@ def plan_of(provider: Provider, port: int, **oidc: Any) -> StackPlan:
         **oidc,
     }
     auth = {"default": "oidc", "oidc": written, "api_keys": [{"name": "app"}]}
-    return planned(*POOLS, domain=DOMAIN, port=port, auth=auth)
+    return planned(*POOLS, domain=DOMAIN, port=port, tls=tls, auth=auth)
 
 
 @contextmanager
-def running(folder: Path, session: int = 3600, **oidc: Any) -> Iterator["Both"]:
+def running(folder: Path, session: int = 3600, tls: Any = "off", **oidc: Any) -> Iterator["Both"]:
     with providing() as provider:
-        port = free_port()
-        provider.redirect = f"http://login.{DOMAIN}:{port}/oauth2/callback"
-        plan = plan_of(provider, port, **oidc)
+        plan = plan_of(provider, free_port(), tls, **oidc)
         assert plan.edge.auth.oidc
+        provider.redirect = f"{plan.edge.auth.oidc.url}/oauth2/callback"
         # Shorter than a config may have it.
         oidc_plan = replace(plan.edge.auth.oidc, session=session)
         auth = replace(plan.edge.auth, oidc=oidc_plan)
@@ -483,6 +482,18 @@ def test_who_it_is_is_in_the_logs_and_what_limits_count_by(both: Both) -> None:
     wait_for(lambda: any(line["path"] == "/logged" for line in log()))
     assert [line["user"] for line in log() if line["path"] == "/logged"] == ["anna@example.com"]
     assert '"ClientUsername":"anna@example.com"' in both.edge.log()
+
+
+def test_over_tls_the_session_is_for_tls_alone(tmp_path: Path) -> None:
+    with running(tmp_path, tls={"self_signed": {}, "port": free_port()}) as both:
+        both.provider.signed_in = ANNA
+        with both.edge.https(f"voice.{DOMAIN}", follow_redirects=True, headers=PAGE) as anna:
+            answer = anna.get("/work?a=b")
+            assert (answer.status_code, answer.url.scheme, answer.url.raw_path) == (200, "https", b"/work?a=b")
+            (session,) = anna.cookies.jar
+            assert (session.name, session.secure) == (both.cookie, True)
+            page = anna.get(f"https://login.{DOMAIN}:{both.edge.layout.websecure}/oauth2/sign_out")
+            assert "You are signed out here" in page.text
 
 
 # ---- the end of it
