@@ -264,7 +264,7 @@ def asking(folder: Path, oidc: OidcPlan, client_secret: str) -> Iterator[oauth2_
         command = [str(built("oauth2-proxy")), *oauth2_proxy.arguments(oidc, layout)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_for(lambda: _listens(process, layout.port, folder / "oidc.log"))
+        wait_for(lambda: _listens(process, layout.port, folder / "oidc.log"), seconds=30)
         yield layout
     finally:
         process.kill()

@@ -435,7 +435,9 @@ def test_with_a_session_every_kind_of_request_passes(both: Both, host: str, path
 def everywhere() -> list[tuple[str, str, dict[str, str]]]:
     key = {"X-API-Key": key_of("app")}
     opened = [("anybody", "/work"), ("anybody1", "/work"), ("", "/anybody/work")]
-    return [*((*way, {}) for way in (*ASKING, *opened)), ("keyed", "/work", key)]
+    dashboard = {"Authorization": "Basic " + base64.b64encode(b"admin:secret").decode()}
+    ours = ("dashboard", "/keeper/work", dashboard)
+    return [*((*way, {}) for way in (*ASKING, *opened)), ("keyed", "/work", key), ours]
 
 
 @pytest.mark.parametrize(("host", "path", "more"), everywhere())

@@ -33,6 +33,8 @@ class DashboardPlan:
     """Whether its port is an HTTPS one."""
     trusted_proxies: tuple[str, ...] = ()
     """Whose word is taken for the address of who tries passwords, in CIDR notation."""
+    sessions: bool = False
+    """Whether browsers show sessions by an OpenID provider there too, which are not for its pages."""
 
     @property
     def url(self) -> str:
@@ -182,6 +184,7 @@ def _dashboard(edge: Edge, domain: str, keeper: str | None) -> DashboardPlan | N
         keeper=keeper,
         https=edge.https is not None,
         trusted_proxies=tuple(edge.trusted_proxies),
+        sessions=edge.auth.oidc is not None,
     )
 
 
