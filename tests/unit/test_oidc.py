@@ -56,7 +56,8 @@ def oidc_plan(raw: dict[str, Any]) -> OidcPlan:
     [
         (asking(issuer=None), "edge.auth.oidc.issuer", "is missing"),
         (asking(issuer="id.example.com"), "edge.auth.oidc.issuer", "as in 'https://login.example.com'"),
-        (asking(issuer="https://id.example.com/?a=b"), "edge.auth.oidc.issuer", "is not an issuer"),
+        (asking(issuer="https://id.example.com/?a=b"), "edge.auth.oidc.issuer", "no issuer has"),
+        (asking(issuer="https://id.example.com/a b"), "edge.auth.oidc.issuer", "is not an issuer"),
         (asking(issuer="https://id.example.com:70000"), "edge.auth.oidc.issuer", "is not an issuer"),
         (asking(issuer="http://id.example.com"), "edge.auth.oidc.issuer", "in the clear"),
         (asking(issuer="http://8.8.8.8"), "edge.auth.oidc.issuer", "Write https://"),

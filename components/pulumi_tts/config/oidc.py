@@ -2,41 +2,27 @@
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pulumi_tts.config.fields import Domain, HostTemplate, Seconds, Strict, refused
+from pulumi_tts.config.provider import provider_address
 from pulumi_tts.config.secret import SecretReference
 
 MAX_EMAILS = 1000
 _SHORTEST_SESSION = 300
 
-_ISSUER = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(/[A-Za-z0-9._~/-]*)?")
-_LAST_PORT = 65535
 _EMAIL = r"^[a-z0-9.!$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9.-]{1,253}$"
 _WORD = r"^[!#-+.-\[\]-~-]([!#-+.-\[\]-~ -]{0,253}[!#-+.-\[\]-~-])?$"  # of RFC 6749's; a comma would part two
 _SCOPE = r"^[!#-+.-\[\]-~-]{1,128}$"
 
 
 def _issuer(value: str) -> str:
-    match = _ISSUER.fullmatch(value)
-    if not match or not 1 <= int(match["port"] or 443) <= _LAST_PORT:
-        raise refused("is not an issuer", "Write it as your provider's `issuer`, as in 'https://login.example.com'")
-    if match["scheme"] == "http" and not _stays_inside(match["host"]):
-        raise refused(
-            "would be asked in the clear: who is on the way could let anybody in",
-            "Write https://; http:// is taken for a container's name or a private address",
-        )
+    provider_address(value, "an issuer", "https://login.example.com")
+    if re.search("[?#]", value):  # OpenID Connect Discovery 1.0, 4.1
+        raise refused("has a query or a fragment, and no issuer has", "Copy `issuer` of its openid-configuration")
     return value
-
-
-def _stays_inside(host: str) -> bool:
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return "." not in host
 
 
 def _host(value: str) -> str:
