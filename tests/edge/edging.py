@@ -26,6 +26,7 @@ from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import oauth2_proxy, traefik
 from pulumi_tts.render.self_signed import self_signed
 from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_session import session_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
 from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
 from tests.loopback import Loopback, free_port
@@ -95,6 +96,8 @@ class Edging:
             "routes.yml": traefik.routes_file(self.routes, plan.edge),
             "front.yml": traefik.front_file(plan.edge),
         }
+        if auth.oidc:
+            written["session.yml"] = session_file(auth, auth.oidc)
         if plan.edge.dashboard:
             keeper = f"http://127.0.0.1:{self.upstream.port}" if plan.edge.dashboard.keeper else None
             written["dashboard.yml"] = traefik.dashboard_file(

@@ -47,8 +47,8 @@ def test_a_session_without_a_name_lets_nobody_in_and_cookies_are_parted_as_brows
         base = f"http://127.0.0.1:{guard.layout.auth_port}"
         with httpx.Client(base_url=base, verify=NO_TLS) as edge:
             for names in ([], [""], ["ä"], ["anna@b.c", "bert@b.c"]):
-                shown = [("X-Auth-Request-Email", name.encode()) for name in names]
-                answer = edge.get("/session", headers=[*shown, (USER_HEADER, b"root")])
+                shown = [(b"X-Auth-Request-Email", name.encode()) for name in names]
+                answer = edge.get("/session", headers=[*shown, (USER_HEADER.encode(), b"root")])
                 assert (answer.status_code, USER_HEADER in answer.headers) == (401, False), names
             answer = edge.get("/session", headers={"X-Auth-Request-Email": "anna@b.c", "Cookie": "a=b"})
             assert (answer.headers[USER_HEADER], answer.headers["Cookie"]) == ("anna@b.c", "a=b")

@@ -151,8 +151,8 @@ def test_where_images_come_from_is_read_from_the_stack(file: dict[str, object], 
 def test_what_takes_minutes_to_build_is_built_for_those_who_run_it() -> None:
     written: dict[str, object] = {"edge": {"auth": {"oidc": {"issuer": "https://id.example.com"}}}}
     assert go_programs_of({"config": {"tts:stack": written}}) == ["oauth2-proxy"]
-    for stack_file in ({}, {"config": {"tts:stack": {"edge": {"auth": {}}}}}, {"config": {"tts:stack": ["wrong"]}}):
-        assert go_programs_of(stack_file) == []
+    others: list[dict[str, object]] = [{}, {"config": {"tts:stack": {"edge": {"auth": {}}}}}, {"config": ["wrong"]}]
+    assert [go_programs_of(other) for other in others] == [[], [], []]
 
 
 OUTPUTS = {

@@ -27,10 +27,10 @@ from pulumi_tts.docker.secrets import not_given
 from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.auth import Login
-from pulumi_tts.plan.edge import settled, unchecked
+from pulumi_tts.plan.edge import is_by_session, settled, unchecked
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik, traefik_auth
-from pulumi_tts.render.traefik_auth import is_by_session
+from pulumi_tts.render.traefik_session import session_file
 
 _PIDS = 512
 _OPEN_FILES = 4096
@@ -179,6 +179,7 @@ class TraefikEdge(pulumi.ComponentResource):
         public = made_network(f"{name}-public", self._stack, pulumi.ResourceOptions(parent=self))
         networks = [public, args["network"]]
         if oidc := plan.auth.oidc:
+            files["session.yml"] = session_file(plan.auth, oidc)
             Oidc(
                 oidc,
                 args["secrets"][oidc.client_secret_key],

@@ -102,7 +102,7 @@ class EdgePlan:
         login = self.auth.oidc
         return (
             *((dashboard_route(self.dashboard),) if self.dashboard else ()),
-            *((_own_route("login", login.host, "edge_oidc"),) if login else ()),
+            *((_own_route("login", login.host, "session_proxy"),) if login else ()),
         )
 
     def url_of(self, route: Route) -> str:
@@ -126,6 +126,11 @@ def settled(route: Route, auth: EdgeAuthPlan) -> Route:
     """
     usual = LimitsPlan() if route.kind is Kind.ui else auth.limits
     return replace(route, login=route.login or auth.default, limits=route.limits or usual)
+
+
+def is_by_session(route: Route, auth: EdgeAuthPlan) -> bool:
+    """Whether a route asks for a session by an OpenID provider."""
+    return settled(route, auth).login is Login.oidc
 
 
 def unchecked(route: Route, auth: EdgeAuthPlan) -> tuple[str, str] | None:

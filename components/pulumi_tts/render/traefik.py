@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan
+from pulumi_tts.plan.edge import KEEPER_PATH, DashboardPlan, EdgePlan, is_by_session
 from pulumi_tts.plan.routes import Kind, Route
-from pulumi_tts.render.traefik_auth import NO_SESSION, NO_USER, first_middlewares, guesses, is_by_session, opens_a_page
+from pulumi_tts.render.traefik_auth import NO_SESSION, NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
+from pulumi_tts.render.traefik_session import opens_a_page
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 

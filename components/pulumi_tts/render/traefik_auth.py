@@ -2,34 +2,23 @@
 
 They are, in this order: the client's own identity is taken away; the login, which puts the right one in its place; what
 was shown to come in is taken away; the limits, which count by who came in.
-
-A session by an OpenID provider is a cookie, which browsers show at every name of the stack. So where there is such a
-login, the guard is asked on every route what is left of the cookies without it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pulumi_tts.plan.auth import (
-    COOKIES_PATH,
-    EMAIL_HEADER,
     JWT_PATH,
     KEYS_PATH,
     LIMITED_PATH,
     OTHER_SPELLINGS,
-    SESSION_PATH,
-    SIGNED_OUT_PATH,
     USER_HEADER,
     EdgeAuthPlan,
     LimitsPlan,
     Login,
 )
 from pulumi_tts.plan.edge import settled
-from pulumi_tts.plan.oidc import CALLBACK_PATH, SIGN_OUT_PATH, OidcPlan
 from pulumi_tts.plan.routes import Route
-from pulumi_tts.render import oauth2_proxy
-from pulumi_tts.render.traefik_front import PATHS
-from pulumi_tts.render.traefik_tls import entry_point
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 NO_USER = "edge_no-user"
@@ -39,15 +28,13 @@ _GUESSES = "edge_guesses"
 _BASIC = "edge_basic"
 _JWT = "edge_jwt"
 _SHOWN = "edge_shown"
-_OIDC, _OIDC_PAGE = "edge_oidc", "edge_oidc-page"
-_SESSION = "edge_session"
-NO_SESSION = "edge_no-session"
-"""Takes the session by an OpenID provider out of the cookies; where there is such a login, every route has it that
-leads to what is not ours."""
-_LOGIN, _SIGNED_OUT = "edge_login", "edge_signed-out"
-_GUARD = "edge_guard"
-_LOGINS, _LOGINS_AT_ONCE = 10, 100
-"""A second, of one address: each makes the edge ask the provider."""
+_LIMITED = "edge_limited"
+HAS_SESSION, HAS_SESSION_PAGE = "session_asked", "session_asked-page"
+"""Let pass who has a session by an OpenID provider; the second sends there who has none."""
+SESSION_USER = "session_user"
+"""Comes after one of them: puts in the session's place whose it is."""
+NO_SESSION = "session_none"
+"""Takes the session away, on routes that do not ask for it: browsers show it at every name of the stack."""
 _CHECKING_MILLISECONDS = 500
 """Of a core in each second, for the passwords that one address shows to one route: what is left, is for speech."""
 _MOST_GUESSES = 50
@@ -78,7 +65,7 @@ def first_middlewares(route: Route, auth: EdgeAuthPlan, *, page: bool = False) -
     elif login is Login.jwt:
         chain += [_JWT, _SHOWN]
     if login is Login.oidc:
-        chain += [_OIDC_PAGE if page else _OIDC, _SESSION]
+        chain += [HAS_SESSION_PAGE if page else HAS_SESSION, SESSION_USER]
     elif auth.oidc:
         chain.append(NO_SESSION)
     return chain + list(_limits(settled_route, auth.trusted_proxies))
@@ -101,87 +88,10 @@ def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str,
         middlewares[_SHOWN] = {"headers": {"customRequestHeaders": _taken_away(*_SHOWN_IN)}}
     for route in sorted(settled_routes, key=lambda route: route.name):
         middlewares |= _limits(route, auth.trusted_proxies)
-    services: Tree = {}
-    if auth.oidc or any(route.limits != LimitsPlan() for route in settled_routes):
-        services[_GUARD] = _service(auth.checked_at)
     sections: Tree = {"middlewares": middlewares}
-    if auth.oidc:
-        middlewares |= _by_session(auth, auth.oidc)
-        services[_LOGIN] = _service(auth.oidc.asked_at)
-        sections["routers"] = _login_routers(auth.oidc)
-    if services:
-        sections["services"] = services
+    if any(route.limits != LimitsPlan() for route in settled_routes):
+        sections["services"] = {_LIMITED: {"loadBalancer": {"servers": [{"url": auth.checked_at}]}}}
     return yaml_text({"http": sections})
-
-
-def _service(url: str | None) -> Tree:
-    return {"loadBalancer": {"servers": [{"url": url}]}}
-
-
-def is_by_session(route: Route, auth: EdgeAuthPlan) -> bool:
-    """Whether a route asks for a session by an OpenID provider."""
-    return settled(route, auth).login is Login.oidc
-
-
-def opens_a_page(rule: str) -> str:
-    """The rule of those of a route's requests by which a browser opens a page: it could go to a login and come back."""
-    return f"({rule}) && Method(`GET`) && HeaderRegexp(`Accept`, `text/html`) && !HeaderRegexp(`Upgrade`, `.`)"
-
-
-def _by_session(auth: EdgeAuthPlan, oidc: OidcPlan) -> Tree:
-    def found(path: str) -> Tree:
-        return {
-            "forwardAuth": {
-                "address": f"{oidc.asked_at}{path}",
-                "authRequestHeaders": ["Cookie"],
-                "authResponseHeaders": [EMAIL_HEADER],
-                "maxResponseBodySize": _LONGEST_ANSWER,
-            }
-        }
-
-    def left(path: str, shown: Sequence[str], told: Sequence[str]) -> Tree:
-        return {
-            "forwardAuth": {
-                "address": f"{auth.checked_at}{path}",
-                "authRequestHeaders": ["Cookie", *shown],
-                # What the guard does not answer, is taken away.
-                "authResponseHeaders": ["Cookie", *shown, *told],
-                **({"headerField": USER_HEADER} if USER_HEADER in told else {}),
-                "maxResponseBodySize": _LONGEST_ANSWER,
-            }
-        }
-
-    return {
-        _OIDC: found(oauth2_proxy.CHECK_PATH),
-        _OIDC_PAGE: found(oauth2_proxy.PAGE_PATH),
-        _SESSION: left(SESSION_PATH, [EMAIL_HEADER], [USER_HEADER]),
-        NO_SESSION: left(COOKIES_PATH, [], []),
-        _LOGIN: {
-            "rateLimit": {
-                "average": _LOGINS,
-                "burst": _LOGINS_AT_ONCE,
-                "sourceCriterion": by_address(auth.trusted_proxies),
-            }
-        },
-        _SIGNED_OUT: {"replacePath": {"path": SIGNED_OUT_PATH}},
-    }
-
-
-def _login_routers(oidc: OidcPlan) -> Tree:
-    """Of the host that people are sent back to; whoever signs out there, finds a page that says so."""
-    host = f"Host(`{oidc.host}`)"
-    pages = [CALLBACK_PATH, SIGN_OUT_PATH, "/oauth2/sign_in"]
-    own = " || ".join([*(f"Path(`{path}`)" for path in pages), "PathPrefix(`/oauth2/static/`)"])
-    both = {"entryPoints": [entry_point(https=oidc.https)]}
-    return {
-        _LOGIN: {**both, "rule": f"{host} && ({own})", "service": _LOGIN, "middlewares": [PATHS, NO_USER, _LOGIN]},
-        _SIGNED_OUT: {
-            **both,
-            "rule": f"{host} && Path(`/`)",
-            "service": _GUARD,
-            "middlewares": [PATHS, NO_USER, _SIGNED_OUT],
-        },
-    }
 
 
 def _keys(pool: str) -> str:
@@ -256,5 +166,5 @@ def _limits(route: Route, trusted_proxies: Collection[str]) -> Tree:
 
 
 def _limited() -> dict[str, Any]:
-    page = {"status": ["429"], "service": _GUARD, "query": LIMITED_PATH, "errorRequestHeaders": ["Accept"]}
+    page = {"status": ["429"], "service": _LIMITED, "query": LIMITED_PATH, "errorRequestHeaders": ["Accept"]}
     return {"errors": page}
