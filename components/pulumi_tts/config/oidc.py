@@ -47,7 +47,7 @@ class OidcUser(StrEnum):
     """What people are called by."""
 
     email = "email"
-    """Their e-mail address, in lower case."""
+    """Their e-mail address, as the provider writes it."""
     sub = "sub"
     """The provider's own id of them."""
 

@@ -197,7 +197,7 @@ def _route_middlewares(route: Route) -> Tree:
 def _page_router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
     """Of the same route, for the requests by which a browser opens a page."""
     router = _router(route, middlewares, edge, page=True)
-    # Before the route itself, and not before another one that has a longer rule.
+    # Before the route itself, and not before another one that has a longer rule. Its limits count by themselves.
     return {**router, "rule": opens_a_page(router["rule"]), "priority": len(router["rule"]) + 1}
 
 
