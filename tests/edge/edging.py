@@ -18,12 +18,15 @@ from typing import Any
 
 import httpx
 
+from bootstrap.go_programs import built
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import EdgePlan, Route, StackPlan, plan_stack
+from pulumi_tts.plan.oidc import OidcPlan
 from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
-from pulumi_tts.render import traefik
+from pulumi_tts.render import oauth2_proxy, traefik
 from pulumi_tts.render.self_signed import self_signed
 from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_session import session_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
 from pulumi_tts.render.traefik_tracing import TRACING_ENVIRONMENT
 from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
@@ -44,6 +47,8 @@ class Edging:
     upstream: Stub
     layout: traefik.Layout
     guard: Guarding | None = None
+    oidc: oauth2_proxy.Layout | None = None
+    """Where oauth2-proxy listens, if it runs."""
     process: subprocess.Popen[bytes] | None = None
     routes: list[Route] = field(default_factory=list)
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -85,11 +90,15 @@ class Edging:
         self.routes = [self._led_here(route, plan) for route in plan.routes]
         checked_at = f"http://127.0.0.1:{self.guard.layout.auth_port}" if self.guard else None
         auth = replace(plan.edge.auth, checked_at=checked_at)
+        if auth.oidc and self.oidc:
+            auth = replace(auth, oidc=replace(auth.oidc, asked_at=f"http://127.0.0.1:{self.oidc.port}"))
         written = {
             "login.yml": login_file(self.routes, auth, {user.name: PASSWORD_HASH for user in auth.users}),
             "routes.yml": traefik.routes_file(self.routes, plan.edge),
             "front.yml": traefik.front_file(plan.edge),
         }
+        if auth.oidc:
+            written["session.yml"] = session_file(auth, auth.oidc)
         if plan.edge.dashboard:
             here = f"http://127.0.0.1:{self.upstream.port}"
             pages = tuple(replace(page, url=here) for page in plan.edge.dashboard.pages)
@@ -221,13 +230,13 @@ def edging(
 ) -> Iterator[Edging]:
     """An edge with this plan's routes, all of which lead to one stand-in that says what it was asked.
 
-    With TLS it is where the plan says, as it sends people there. With ``guarded``, the routes of guarded pools lead to
-    the plan's real guard, and there to a stand-in for each instance.
+    With TLS or a login that has pages it is where the plan says, as it sends people there. With ``guarded``, the routes
+    of guarded pools lead to the plan's real guard, and there to a stand-in for each instance.
     """
-    tls = plan.edge.tls
+    tls, oidc = plan.edge.tls, plan.edge.auth.oidc
     layout = traefik.Layout(
         address="127.0.0.1",
-        web=plan.edge.http_port if tls else free_port(),
+        web=plan.edge.http_port if tls or oidc else free_port(),
         websecure=tls.port if tls else 0,
         dashboard=free_port(),
         ping=free_port(),
@@ -243,6 +252,35 @@ def edging(
             assert plan.guard, "no pool of this plan is guarded"
             (folder / "guard").mkdir()
             edge.guard = ends.enter_context(guarding_plan(folder / "guard", plan.guard, logs=folder / "logs"))
+        if oidc:
+            edge.oidc = ends.enter_context(asking(folder, oidc, edge.secrets[oidc.client_secret_key]))
         edge.upstream.start()
         edge.start(plan)
         yield edge
+
+
+@contextmanager
+def asking(folder: Path, oidc: OidcPlan, client_secret: str) -> Iterator[oauth2_proxy.Layout]:
+    """The real oauth2-proxy, as a process on loopback: where it listens, and reads its files."""
+    layout = oauth2_proxy.Layout(address="127.0.0.1", port=free_port(), files=str(folder / "oidc"))
+    files = Path(layout.files)
+    files.mkdir()
+    for name, text in oauth2_proxy.files(oidc, client_secret, "c" * oauth2_proxy.COOKIE_SECRET_LENGTH).items():
+        (files / name).write_text(text)
+    with (folder / "oidc.log").open("ab") as log:
+        command = [str(built("oauth2-proxy")), *oauth2_proxy.arguments(oidc, layout)]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: _listens(process, layout.port, folder / "oidc.log"), seconds=30)
+        yield layout
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
+    assert process.poll() is None, log.read_text()[-2000:]
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ping", trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -134,6 +134,24 @@ def test_what_is_refused_reaches_no_engine(edge: Edging, case: str) -> None:
     assert "127.0.0.1" not in str(answer.headers), "where the guard is, is nobody's business"
 
 
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({}, "this needs an API key: Authorization: Bearer KEY"),
+        (bearer(key_of("nobody")), "this API key is not known here"),
+        (bearer("a" * 4096), "this API key is not known here"),
+        ({"X-API-Key": key_of("nobody")}, "this API key is not known here"),
+        (bearer(KEY) | {"X-API-Key": KEY}, "this was shown two API keys, and takes one"),
+        (basic("anna"), "this needs an API key as Authorization: Bearer KEY, and was shown something else"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_who_is_refused_is_told_why(edge: Edging, headers: dict[str, str], said: str) -> None:
+    with edge.client("voice.localhost") as client:
+        answer = client.get("/work", headers=headers)
+    assert answer.json() == {"error": {"message": said, "code": "unauthorized", "type": "login"}}
+
+
 def test_a_path_is_refused_like_a_host(edge: Edging) -> None:
     edge.arrived()
     with edge.client() as client:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,31 @@ def test_each_of_many_keys_is_known_by_its_hash_and_no_other_is(tmp_path: Path) 
             assert who("".join(chosen.choices(LETTERS, k=257))) is None
 
 
+def test_a_session_without_a_name_lets_nobody_in_and_cookies_are_parted_as_browsers_write_them(tmp_path: Path) -> None:
+    auth = GuardAuthPlan((), None, session_cookie="tts-login-1")
+    with guarding_plan(tmp_path, replace(planned_auth(api_keys=[{"name": "any"}]), auth=auth)) as guard:
+        base = f"http://127.0.0.1:{guard.layout.auth_port}"
+        with httpx.Client(base_url=base, verify=NO_TLS) as edge:
+            for names in ([], [""], ["ä"], ["anna@b.c", "bert@b.c"]):
+                shown = [(b"X-Auth-Request-Email", name.encode()) for name in names]
+                answer = edge.get("/session", headers=[*shown, (USER_HEADER.encode(), b"root")])
+                assert (answer.status_code, USER_HEADER in answer.headers) == (401, False), names
+            answer = edge.get("/session", headers={"X-Auth-Request-Email": "anna@b.c", "Cookie": "a=b"})
+            assert (answer.headers[USER_HEADER], answer.headers["Cookie"]) == ("anna@b.c", "a=b")
+            for sent, left in {
+                ("a=b; tts-login-1=x; c=d",): "a=b; c=d",
+                ("tts-login-1=x",): None,
+                ("tts-login-1_0=x;tts-login-1_1=y;a=b",): "a=b",
+                ("a=b", "tts-login-1=x; c=d", "tts-login-1_abc_csrf=y"): "a=b; c=d",
+                ("; ;tts-login-1; =; a",): "=; a",
+                ("atts-login-1=x; a=tts-login-1=y",): "atts-login-1=x; a=tts-login-1=y",
+            }.items():
+                answer = edge.get("/cookies", headers=[("Cookie", each) for each in sent])
+                assert (answer.status_code, answer.headers.get("cookie")) == (200, left)
+                assert USER_HEADER not in answer.headers
+            assert "You are signed out here" in edge.get("/signed_out").text
+
+
 @pytest.mark.parametrize("broken", ["local nothing = nil\n nothing.name = 1", "error('full')"])
 def test_a_check_that_fails_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     # Envoy itself goes on with a request where its script has failed.
@@ -50,3 +76,13 @@ def test_a_check_that_fails_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.M
                 f"http://127.0.0.1:{guard.layout.auth_port}/api_keys/voice", headers=headers, verify=NO_TLS
             )
             assert (answer.status_code, USER_HEADER in answer.headers) == (403, False), headers
+
+
+def test_cookies_that_cannot_be_parted_go_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envoy_auth, "_COOKIES", "function envoy_on_request(handle)\n error('full')\nend\n")
+    auth = GuardAuthPlan((), None, session_cookie="tts-login-1")
+    with guarding_plan(tmp_path, replace(planned_auth(api_keys=[{"name": "any"}]), auth=auth)) as guard:
+        for path in ("/session", "/cookies"):
+            url = f"http://127.0.0.1:{guard.layout.auth_port}{path}"
+            answer = httpx.get(url, headers={"X-Auth-Request-Email": "anna@b.c", "Cookie": "a=b"}, verify=NO_TLS)
+            assert (answer.status_code, USER_HEADER in answer.headers) == (500, False)

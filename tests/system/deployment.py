@@ -190,9 +190,9 @@ def _expecting(no_changes: bool) -> list[str]:
 
 
 class _Localhost(Loopback):
-    """Names under .localhost are this machine; the system's resolver may not know that (RFC 6761)."""
+    """Names under .localhost and .test are this machine; the system's resolver may not know that (RFC 6761)."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.host.endswith("localhost"):
+        if request.url.host.endswith(("localhost", ".test")):
             return super().handle_request(request)
         return httpx.HTTPTransport.handle_request(self, request)

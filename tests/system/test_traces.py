@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bootstrap import jaeger
+from bootstrap import go_programs
 from bootstrap.pulumi import Engine
 from tests.loopback import free_port
 from tests.system.conftest import dev_like
@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture(scope="module")
 def traced(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    jaeger.collect()
+    go_programs.collect("jaeger")
     config = dev_like(free_port())
     config["pools"] = [{**config["pools"][0], "instances": 1}]
     config["observability"] = {"tracing": {}, "probes": False, "node": False}

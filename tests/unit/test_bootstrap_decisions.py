@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bootstrap import docker, stack
-from bootstrap.commands import images_setting, is_traced
+from bootstrap.commands import go_programs_of, images_setting
 from bootstrap.farewell import farewell, request, what_changed
 from bootstrap.machine import is_debian_like
 from bootstrap.packages import Package, is_there
@@ -149,19 +149,19 @@ def test_where_images_come_from_is_read_from_the_stack(file: dict[str, object], 
 
 
 @pytest.mark.parametrize(
-    ("ours", "traced"),
+    ("ours", "programs"),
     [
-        ({}, False),
-        ({"observability": {}}, False),
-        ({"observability": {"tracing": None}}, False),
-        ({"observability": {"tracing": {}}}, True),
-        ({"observability": {"tracing": {"ratio": 0.5}}}, True),
-        ({"observability": "yes"}, False),
-        ("no mapping", False),
+        ({}, []),
+        ("no mapping", []),
+        ({"observability": "yes"}, []),
+        ({"observability": {}}, []),
+        ({"observability": {"tracing": None}}, []),
+        ({"observability": {"tracing": {}}}, ["jaeger"]),
+        ({"edge": {"auth": {"oidc": {"issuer": "https://id.example.com"}}}}, ["oauth2-proxy"]),
     ],
 )
-def test_jaeger_is_built_only_for_a_stack_that_is_traced(ours: object, traced: bool) -> None:
-    assert is_traced({"config": {"tts:stack": ours}}) is traced
+def test_what_takes_minutes_to_build_is_built_for_those_who_run_it(ours: object, programs: list[str]) -> None:
+    assert go_programs_of({"config": {"tts:stack": ours}}) == programs
 
 
 OUTPUTS = {

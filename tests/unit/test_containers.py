@@ -54,6 +54,7 @@ EXPLAINED = {
     ("CL-0019", "*-socket-proxy*"): ENVOY,
     ("CL-0019", "*-guard*"): ENVOY,
     ("CL-0019", "*-keeper-token-courier"): ENVOY,
+    ("CL-0019", "*-edge-oidc"): "oauth2-proxy's release is its tag, likewise",
     ("CL-0019", "*-edge*"): TRAEFIK,
     **{("CL-0019", f"*-{part}*"): WATCHING for part in ("prometheus", "alertmanager", "blackbox", "node", "grafana")},
     ("CL-0019", "*-jaeger*"): JAEGER,

@@ -200,6 +200,8 @@ def test_the_pieces_behind_the_front_door_are_new_enough() -> None:
         ("traefik", "traefik:v3", "named by its full version"),
         ("envoy", "envoyproxy/envoy:v1.39.0", "CVE-2026-73548"),
         ("envoy", "envoyproxy/envoy:v1.36.9", "CVE-2026-73551"),
+        ("oauth2-proxy", "quay.io/oauth2-proxy/oauth2-proxy:v7.15.1-alpine", "GHSA-7x63-xv5r-3p2x"),
+        ("oauth2-proxy", "quay.io/oauth2-proxy/oauth2-proxy:latest-alpine", "named by its full version"),
     ],
 )
 def test_a_piece_that_is_too_old_is_refused_with_what_is_wrong_with_it(

@@ -2,12 +2,13 @@
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pulumi_tts.config.fields import Name, Seconds, Strict, is_ip_address, mapping_as, refused
+from pulumi_tts.config.oidc import Oidc
+from pulumi_tts.config.provider import provider_address
 from pulumi_tts.config.secret import SecretReference
 
 MAX_USERS = 1000
@@ -25,8 +26,6 @@ _FEWEST_IN_PASSWORD, _FEWEST_IN_KEY = 5, 10
 """Different characters; a random key of 32 hexadecimal digits has 14 of them, and fewer than 10 once in 30 000."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # token68 of RFC 7235, 2.1, in any order
-_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(/[!-~]*)?")
-_LAST_PORT = 65535
 _CLAIM = r"^[A-Za-z0-9_:/.-]{1,128}$"
 _PRIVATE_PARTS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518, 6.2.2, 6.3.2 and 6.4.1
 
@@ -52,6 +51,8 @@ class Login(StrEnum):
     """With a key: `Authorization: Bearer KEY`, as OpenAI's clients send it, or `X-API-Key: KEY`."""
     jwt = "jwt"
     """With a token of an identity provider: `Authorization: Bearer TOKEN`."""
+    oidc = "oidc"
+    """With a browser, by the page of an OpenID provider: who has no session is sent there."""
 
 
 LoginField = Annotated[Login, Field(strict=False)]
@@ -83,27 +84,13 @@ class ApiKey(Strict):
 
 
 def _jwks_url(value: str) -> str:
-    match = _ADDRESS.fullmatch(value)
-    if not match or not 1 <= int(match["port"] or 443) <= _LAST_PORT:
-        raise refused("is not an address of a key set", "Write it as in 'https://login.example.com/jwks.json'")
-    if match["scheme"] == "http" and not _stays_inside(match["host"]):
-        raise refused(
-            "would fetch keys in the clear: who is on the way could let anybody in",
-            "Write https://; http:// is taken for a container's name or a private address",
-        )
+    match = provider_address(value, "an address of a key set", "https://login.example.com/jwks.json")
     if match["scheme"] == "https" and is_ip_address(match["host"]):
         raise refused(
             "has an address, and the guard knows certificates by their names",
             "Write the name that the provider's certificate is for",
         )
     return value
-
-
-def _stays_inside(host: str) -> bool:
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return "." not in host
 
 
 def _public_key(value: dict[str, Any]) -> dict[str, Any]:
@@ -168,19 +155,27 @@ class Auth(Strict):
     """Who may come in, and what they have to show."""
 
     default: LoginField = Login.open
-    """What pools ask for that do not say: `open`, `basic`, `api_keys` or `jwt`. Default: open. Containers that join by
-    their labels are not asked here: they bring logins of their own."""
+    """What pools ask for that do not say: `open`, `basic`, `api_keys`, `jwt` or `oidc`. Default: open. Containers that
+    join by their labels are not asked here: they bring logins of their own."""
     users: Annotated[list[Annotated[User, mapping_as("{name: anna}")]], Field(max_length=MAX_USERS)] = []
     """Who comes in by `basic`. Default: nobody."""
     api_keys: Annotated[list[Annotated[ApiKey, mapping_as("{name: app}")]], Field(max_length=MAX_KEYS)] = []
     """What comes in by `api_keys`. Default: nothing."""
     jwt: Jwt | None = None
     """Whose tokens come in by `jwt`. Default: nobody's."""
+    oidc: Oidc | None = None
+    """Who comes in by `oidc`. Default: nobody."""
 
     @property
     def configured(self) -> frozenset[Login]:
         """The logins by which anybody can come in."""
-        by = {Login.open: True, Login.basic: self.users, Login.api_keys: self.api_keys, Login.jwt: self.jwt}
+        by = {
+            Login.open: True,
+            Login.basic: self.users,
+            Login.api_keys: self.api_keys,
+            Login.jwt: self.jwt,
+            Login.oidc: self.oidc,
+        }
         return frozenset(login for login, who in by.items() if who)
 
 

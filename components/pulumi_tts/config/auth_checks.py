@@ -6,6 +6,7 @@ from functools import partial
 from pulumi_tts.config.auth import ApiKey, Auth, Login, RouteAuth, User, key_weakness, password_weakness
 from pulumi_tts.config.edge import Edge, Unprotected
 from pulumi_tts.config.guard import PoolGuard
+from pulumi_tts.config.oidc import client_secret_weakness
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, did_you_mean, shown
 from pulumi_tts.config.tls_checks import is_public
@@ -14,6 +15,7 @@ _REMEDY = {
     Login.basic: "Add a user: edge: {auth: {users: [{name: anna}]}}",
     Login.api_keys: "Add a key: edge: {auth: {api_keys: [{name: app}]}}",
     Login.jwt: "Say whose tokens: edge: {auth: {jwt: {issuer: …, audiences: […], jwks: {url: …}}}}",
+    Login.oidc: "Say whose: edge: {auth: {oidc: {issuer: …, client_id: …, client_secret: {secret: …}, allowed: …}}}",
 }
 _WAYS = ("pool", "instance", "path")
 _BY_THE_GUARD = ("pool", "path")
@@ -152,7 +154,8 @@ def secret_problems(edge: Edge, values: Mapping[str, str]) -> Iterator[Problem]:
     for path, key, weakness in _judged(edge):
         why = weakness(values[key]) if key in values else None
         if why:
-            yield Problem(path, shown(key), f"names a secret that {why}", f"{_STRONGER}: tts:{key}")
+            remedy = _AGAIN if weakness is client_secret_weakness else _STRONGER
+            yield Problem(path, shown(key), f"names a secret that {why}", f"{remedy}: tts:{key}")
     first: dict[str, str] = {}
     for at, one in enumerate(edge.auth.api_keys):
         value = values.get(one.key.secret) if one.key else None
@@ -165,6 +168,7 @@ def secret_problems(edge: Edge, values: Mapping[str, str]) -> Iterator[Problem]:
         first.setdefault(value, path)
 
 
+_AGAIN = "Set it as the provider shows it, with pulumi config set --secret"
 _STRONGER = "Leave it out, and one is generated; or set a stronger one with pulumi config set --secret"
 
 
@@ -180,6 +184,8 @@ def _judged(edge: Edge) -> Iterator[tuple[str, str, Callable[[str], str | None]]
     for at, key in enumerate(edge.auth.api_keys):
         if key.key:
             yield f"edge.auth.api_keys[{at}].key.secret", key.key.secret, key_weakness
+    if edge.auth.oidc:
+        yield "edge.auth.oidc.client_secret.secret", edge.auth.oidc.client_secret.secret, client_secret_weakness
 
 
 def secrets_of(edge: Edge) -> Iterator[tuple[str, str]]:

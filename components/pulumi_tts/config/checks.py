@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+from pulumi_tts.config.auth import Login
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import is_host_name
 from pulumi_tts.config.front_checks import front_checks, version_checks
 from pulumi_tts.config.guard_checks import guard_checks
+from pulumi_tts.config.oidc_checks import oidc_checks
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.problems import Problem, shown
 from pulumi_tts.config.profile import Profile
@@ -27,6 +29,8 @@ class _Way:
     written_at: str
     host: str
     prefix: str = "/"
+    login: Login | None = None
+    """What it asks for."""
 
 
 def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator[Problem]:
@@ -41,11 +45,12 @@ def cross_checks(domain: str, pools: Mapping[int, Pool], edge: Edge) -> Iterator
     yield from _outputs_limits(pools)
     yield from front_checks(edge, pools)
     yield from version_checks()
-    ways = [*_pool_ways(domain, pools), *_dashboard_way(domain, edge)]
+    ways = [*_pool_ways(domain, pools, edge.auth.default), *_dashboard_way(domain, edge), *_oidc_way(domain, edge)]
     yield from _hosts(ways)
     yield from _collisions(ways)
     yield from _ports(edge)
     yield from tls_checks(edge, domain, [(way.written_at, way.host) for way in ways])
+    yield from oidc_checks(edge, domain, [(way.written_at, way.host) for way in ways if way.login is Login.oidc])
 
 
 def _names(pools: Mapping[int, Pool]) -> Iterator[Problem]:
@@ -192,22 +197,28 @@ def _outputs_limits(pools: Mapping[int, Pool]) -> Iterator[Problem]:
             )
 
 
-def _pool_ways(domain: str, pools: Mapping[int, Pool]) -> Iterator[_Way]:
+def _pool_ways(domain: str, pools: Mapping[int, Pool], default: Login) -> Iterator[_Way]:
     for at, pool in pools.items():
         path = f"pools[{at}].routes"
         if pool.routes.pool:
-            yield _Way(f"{path}.pool", filled(pool.routes.pool, domain))
+            yield _Way(f"{path}.pool", filled(pool.routes.pool, domain), login=pool.login("pool") or default)
         if pool.routes.path:
-            yield _Way(f"{path}.path", domain, pool.routes.path)
+            yield _Way(f"{path}.path", domain, pool.routes.path, pool.login("path") or default)
         template = pool.routes.instance
         if template and ("{n}" in template or pool.instances == 1):
             for number in range(1, pool.instances + 1):
-                yield _Way(f"{path}.instance", filled(template, domain, number))
+                host = filled(template, domain, number)
+                yield _Way(f"{path}.instance", host, login=pool.login("instance") or default)
 
 
 def _dashboard_way(domain: str, edge: Edge) -> Iterator[_Way]:
     if edge.dashboard.enabled:
         yield _Way("edge.dashboard.host", filled(edge.dashboard.host, domain))
+
+
+def _oidc_way(domain: str, edge: Edge) -> Iterator[_Way]:
+    if edge.auth.oidc:
+        yield _Way("edge.auth.oidc.host", filled(edge.auth.oidc.host, domain))
 
 
 def filled(template: str, domain: str, number: int | None = None) -> str:

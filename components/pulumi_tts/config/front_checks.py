@@ -14,7 +14,7 @@ FRAMING = ("Content-Security-Policy", "X-Frame-Options")
 HSTS = ("Strict-Transport-Security",)
 """The header by which it keeps browsers to HTTPS, where it does."""
 
-_VERSION = re.compile(r":v([0-9]+)\.([0-9]+)\.([0-9]+)$")
+_VERSION = re.compile(r":v([0-9]+)\.([0-9]+)\.([0-9]+)(-alpine)?$")
 Version = tuple[int, ...]
 
 LEAST: dict[str, tuple[Version, str]] = {
@@ -28,6 +28,11 @@ LEAST: dict[str, tuple[Version, str]] = {
         (1, 39, 1),
         "before it, what a client sends ahead of an upgrade is taken for another client's request (CVE-2026-73548), "
         "and /a/..;/b is not /b (CVE-2026-73551)",
+    ),
+    "oauth2-proxy": (
+        (7, 15, 2),
+        "before it, whoever may say X-Forwarded-Uri comes in without a session (GHSA-7x63-xv5r-3p2x), and an address "
+        "with two @ is of the domain of the last (GHSA-c5c4-8r6x-56w3)",
     ),
 }
 """The oldest release of each that this package runs, and what is wrong with those before it."""
@@ -56,10 +61,11 @@ def front_checks(edge: Edge, pools: Mapping[int, Pool]) -> Iterator[Problem]:
 def version_checks() -> Iterator[Problem]:
     """Which images of versions.toml are older than they may be, and why that matters."""
     known = versions.images()
-    for name, reference in {"traefik": known.traefik, "envoy": known.envoy}.items():
+    running = {"traefik": known.traefik, "envoy": known.envoy, "oauth2-proxy": known.oauth2_proxy}
+    for name, reference in running.items():
         least, reason = LEAST[name]
         match = _VERSION.search(reference)
-        if not match or tuple(int(part) for part in match.groups()) < least:
+        if not match or tuple(int(part) for part in match.groups()[:3]) < least:
             yield Problem(
                 f"versions.toml: images.{name}.registry",
                 shown(reference),

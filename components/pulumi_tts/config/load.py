@@ -27,6 +27,7 @@ from pulumi_tts.config.keeper import HEAL_TAGS, Heal, Keeper, Restart
 from pulumi_tts.config.limits import LIMITS_TAGS, Limits, Rate
 from pulumi_tts.config.observability import Observability, Prometheus, RemoteWrite, Retention, Slo
 from pulumi_tts.config.observability_checks import observability_checks
+from pulumi_tts.config.oidc import ALLOWED_TAGS, Allowed, Oidc
 from pulumi_tts.config.outputs import OutputsLimit
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import ENGINE_TAGS, Pool, Routes
@@ -71,6 +72,7 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("edge", "dashboard", "password"): "dashboardPassword",
     ("edge", "auth", "users", "password"): "thatUsersPassword",
     ("edge", "auth", "api_keys", "key"): "thatAppsKey",
+    ("edge", "auth", "oidc", "client_secret"): "oidcSecret",
     ("hub", "token"): "hubToken",
     ("edge", "tls", "certificates", "key"): "edgeKey",
     ("observability", "prometheus", "remote_write", "secret"): "remoteWriteToken",
@@ -82,6 +84,7 @@ _SECRET_HEADERS: Location = ("observability", "tracing", "export", "headers")
 """Below it, each by a name of the user's own."""
 _SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$|slack\.url", re.IGNORECASE)
 _TAGS = (
+    *ALLOWED_TAGS,
     *AUTH_TAGS,
     *ENGINE_TAGS,
     *GUARD_TAGS,
@@ -289,6 +292,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "api_keys.key": SecretReference,
     "jwt": Jwt,
     "jwks": Jwks,
+    "oidc": Oidc,
+    "client_secret": SecretReference,
+    "allowed": Allowed,
     "limits": Limits,
     "rate": Rate,
     "hosts": Host,

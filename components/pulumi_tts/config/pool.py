@@ -88,7 +88,7 @@ class Pool(Overrides):
     routes: Routes
     """How requests reach the pool."""
     auth: AuthField | None = None
-    """What its routes ask for: `open`, `basic`, `api_keys` or `jwt`; or that of each of them.
+    """What its routes ask for: `open`, `basic`, `api_keys`, `jwt` or `oidc`; or that of each of them.
     Default: edge.auth.default."""
     limits: LimitsField | None = None
     """How much one user may ask for, in the place of edge.limits; `none`: as much as there is. Default: edge.limits;

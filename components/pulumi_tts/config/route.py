@@ -64,7 +64,7 @@ class WrittenRoute(Strict):
     request_headers: Headers = {}
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
     auth: LoginField | None = None
-    """What it asks for: `open`, `basic`, `api_keys` or `jwt`. Default: what the edge's auth.default says."""
+    """What it asks for: `open`, `basic`, `api_keys`, `jwt` or `oidc`. Default: what the edge's auth.default says."""
     limits: LimitsField | None = None
     """How much one user may ask for; `none`: as much as there is. Default: what the edge's limits say."""
     pool: Name | None = None

@@ -22,6 +22,8 @@ class Images:
     """The guard, where a registry answers."""
     jaeger: str
     """What keeps traces, where a registry answers."""
+    oauth2_proxy: str
+    """What asks an OpenID provider, where a registry answers."""
 
 
 @cache
@@ -44,4 +46,5 @@ def images() -> Images:
         traefik=entries["traefik"]["registry"],
         envoy=entries["envoy"]["registry"],
         jaeger=entries["jaeger"]["registry"],
+        oauth2_proxy=entries["oauth2-proxy"]["registry"],
     )

@@ -11,6 +11,7 @@ from pulumi_tts.config.auth_checks import edge_auth_checks, open_to_everybody, s
 from pulumi_tts.config.edge import Edge
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.front_checks import front_checks, version_checks
+from pulumi_tts.config.oidc_checks import hosts_outside, oidc_checks
 from pulumi_tts.config.tls_checks import name_checks, tls_checks
 from pulumi_tts.docker.auth import passwords
 from pulumi_tts.docker.discovery import Discovery, traefik_health
@@ -18,6 +19,7 @@ from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, made_network
 from pulumi_tts.docker.images import image_on_host, local_images
+from pulumi_tts.docker.oidc import Oidc
 from pulumi_tts.docker.passwords import login_password
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_of
@@ -25,11 +27,12 @@ from pulumi_tts.docker.secrets import not_given
 from pulumi_tts.docker.tls import EdgeTls
 from pulumi_tts.plan import EdgePlan, Route, plan_edge
 from pulumi_tts.plan.auth import Login
-from pulumi_tts.plan.edge import settled, unchecked
+from pulumi_tts.plan.edge import is_by_session, settled, unchecked
 from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.pages import keeper_page
 from pulumi_tts.plan.routes import conflicts
 from pulumi_tts.render import discovery, traefik, traefik_auth
+from pulumi_tts.render.traefik_session import session_file
 from pulumi_tts.render.traefik_tracing import TRACING_ENVIRONMENT
 
 _PIDS = 512
@@ -78,8 +81,8 @@ class RouteArgs(TypedDict):
     request_headers: NotRequired[dict[str, str]]
     """Headers that requests have on their way to the upstream, in place of the client's own; empty: taken away."""
     auth: NotRequired[str]
-    """What it asks for: `open`, `basic`, `api_keys` or `jwt`. The upstream is told who came in, as `X-Pulumi-Tts-User`,
-    and never what was shown. Default: what the edge's `auth.default` says."""
+    """What it asks for: `open`, `basic`, `api_keys`, `jwt` or `oidc`. The upstream is told who came in, as
+    `X-Pulumi-Tts-User`, and never what was shown. Default: what the edge's `auth.default` says."""
     limits: NotRequired[dict[str, Any] | str]
     """How much one user may ask for, as under `edge.limits` in docs/config.yaml; `none`: as much as there is. Default:
     the edge's."""
@@ -180,7 +183,19 @@ class TraefikEdge(pulumi.ComponentResource):
             self.dashboard_user = pulumi.Output.from_input(dashboard.user)
             self.dashboard_password = password.plain
         at = endpoint(args.get("docker"), args.get("certificates"))
-        networks = [args["network"]]
+        public = made_network(f"{name}-public", self._stack, pulumi.ResourceOptions(parent=self))
+        networks = [public, args["network"]]
+        if oidc := plan.auth.oidc:
+            files["session.yml"] = session_file(plan.auth, oidc)
+            Oidc(
+                oidc,
+                args["secrets"][oidc.client_secret_key],
+                stack=self._stack,
+                network=public,
+                courier_image=image,
+                at=at,
+                parent=self,
+            )
         self.admitted_network = pulumi.Output.from_input("")
         if plan.discovery:
             found = Discovery(plan, stack=self._stack, image=image, user=_USER, at=at, parent=self)
@@ -236,7 +251,6 @@ class TraefikEdge(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource],
         at: Endpoint,
     ) -> docker.Container:
-        public = made_network(f"{name}-public", self._stack, pulumi.ResourceOptions(parent=self))
         edge = docker.Container(
             name,
             name=plan.name,
@@ -247,7 +261,7 @@ class TraefikEdge(pulumi.ComponentResource):
             read_only=True,
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES)],
             ports=_ports(plan),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in (public, *networks)],
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             volumes=[
                 docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
                 *(
@@ -281,6 +295,7 @@ def _checked(args: TraefikEdgeArgs) -> Edge:
         *version_checks(),
         *tls_checks(edge, _domain(args), []),
         *edge_auth_checks(edge.auth),
+        *oidc_checks(edge, _domain(args), []),
         *not_given(_references(edge), args.get("secrets", {})),
     ]
     if problems:
@@ -329,7 +344,12 @@ def _refuse_unfit(routes: list[Route], plan: EdgePlan, edge: Edge) -> None:
     names = [(f"routes[{at}].host", route.host) for at, route in enumerate(routes)]
     dashboard = [("edge.dashboard.host", plan.dashboard.host)] if plan.dashboard else []
     opened = [route.name for route in routes if settled(route, plan.auth).login is Login.open]
-    if problems := [*open_to_everybody(edge, opened), *name_checks(edge, [*names, *dashboard])]:
+    asking = [name for name, route in zip(names, routes, strict=True) if is_by_session(route, plan.auth)]
+    if problems := [
+        *open_to_everybody(edge, opened),
+        *name_checks(edge, [*names, *dashboard]),
+        *hosts_outside(plan.domain, asking),
+    ]:
         raise ConfigError(problems)
 
 

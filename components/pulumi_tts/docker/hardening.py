@@ -40,8 +40,8 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
-    `socket-proxy`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox`, `node`,
-    `jaeger`, `meter` or `grafana`. ``memory`` is its limit in MiB. ``more`` are further labels.
+    `socket-proxy`, `oidc`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox`,
+    `node`, `jaeger`, `meter` or `grafana`. ``memory`` is its limit in MiB. ``more`` are further labels.
     """
     return {
         "memory": memory,

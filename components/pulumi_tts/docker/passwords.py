@@ -49,11 +49,9 @@ def _quick_hash(password: str) -> str:
     return bcrypt_hash(password, salt, _FEWEST_ROUNDS)
 
 
-def generated_token(name: str, parent: pulumi.Resource) -> pulumi.Output[str]:
-    """What a program of ours shows to another one; generated, kept in the state, and secret."""
-    generated = random.RandomPassword(
-        name, length=_TOKEN_LENGTH, special=False, opts=pulumi.ResourceOptions(parent=parent)
-    )
+def generated_token(name: str, parent: pulumi.Resource, length: int = _TOKEN_LENGTH) -> pulumi.Output[str]:
+    """What a program of ours shows to another one; generated, kept in the state, and secret. ``length`` in letters."""
+    generated = random.RandomPassword(name, length=length, special=False, opts=pulumi.ResourceOptions(parent=parent))
     token: pulumi.Output[str] = pulumi.Output.secret(_drawn(generated.result))
     return token
 

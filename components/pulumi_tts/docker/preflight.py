@@ -138,7 +138,7 @@ def _missing_jaeger(plan: StackPlan, reached: Reached) -> Iterator[Problem]:
             "observability.tracing",
             "(given)",
             "needs Jaeger, which is not built yet, and images are local here",
-            "Run: make images TRACING=1",
+            "Run: make images ALSO=jaeger",
         )
 
 

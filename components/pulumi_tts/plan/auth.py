@@ -7,6 +7,7 @@ from itertools import product
 
 from pulumi_tts.config.auth import LONGEST_KEY, Auth, Jwt, Login
 from pulumi_tts.config.limits import Limits
+from pulumi_tts.plan.oidc import OidcPlan, session_cookie
 
 __all__ = [
     "AUTH_PORT",
@@ -41,6 +42,14 @@ AUTH_PORT = 8082
 JWT_PATH = "/jwt"
 KEYS_PATH = "/api_keys/"
 """Before the name of the pool that a key is shown for."""
+SESSION_PATH = "/session"
+"""Whose session oauth2-proxy has found, and what is left of the cookies without it."""
+COOKIES_PATH = "/cookies"
+"""What is left of cookies without a session."""
+SIGNED_OUT_PATH = "/signed_out"
+"""What somebody is told who has signed out."""
+EMAIL_HEADER = "X-Auth-Request-Email"
+"""By which oauth2-proxy says whose session it is."""
 LIMITED_PATH = "/limited"
 """What a client is told that asks for more than it may."""
 
@@ -109,6 +118,8 @@ class EdgeAuthPlan:
     """Where the guard answers whether keys and tokens are good; absent where there is no such guard."""
     trusted_proxies: tuple[str, ...] = ()
     """Whose word is taken for the address that a limit counts by, in CIDR notation."""
+    oidc: OidcPlan | None = None
+    """Absent without a login by an OpenID provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,8 @@ class GuardAuthPlan:
 
     keys: tuple[ApiKeyPlan, ...]
     jwt: JwtPlan | None
+    session_cookie: str | None = None
+    """What the cookies' names begin with of a session by an OpenID provider; absent without such a login."""
 
     @property
     def fetches(self) -> bool:
@@ -130,7 +143,11 @@ def checked_at(guard: str) -> str:
 
 
 def plan_edge_auth(
-    auth: Auth, limits: Limits | None, guard: str | None, trusted_proxies: Iterable[str]
+    auth: Auth,
+    limits: Limits | None,
+    guard: str | None,
+    trusted_proxies: Iterable[str],
+    oidc: OidcPlan | None = None,
 ) -> EdgeAuthPlan:
     """What follows from who may come in, at the edge; ``guard`` is the container of the one that checks."""
     return EdgeAuthPlan(
@@ -139,12 +156,13 @@ def plan_edge_auth(
         users=tuple(UserPlan(user.name, user.password.secret if user.password else None) for user in auth.users),
         checked_at=checked_at(guard) if guard else None,
         trusted_proxies=tuple(trusted_proxies),
+        oidc=oidc,
     )
 
 
 def plan_guard_auth(auth: Auth, limits: Iterable[Limits | str | None]) -> GuardAuthPlan | None:
-    """What follows from it at the guard; absent where the edge has nothing to ask: no keys, tokens, or limits."""
-    if not (auth.api_keys or auth.jwt or any(isinstance(each, Limits) for each in limits)):
+    """What follows from it at the guard; absent where the edge has nothing to ask it: no login, no limits."""
+    if not (auth.api_keys or auth.jwt or auth.oidc or any(isinstance(each, Limits) for each in limits)):
         return None
     return GuardAuthPlan(
         keys=tuple(
@@ -152,6 +170,7 @@ def plan_guard_auth(auth: Auth, limits: Iterable[Limits | str | None]) -> GuardA
             for key in auth.api_keys
         ),
         jwt=_jwt(auth.jwt) if auth.jwt else None,
+        session_cookie=session_cookie(auth.oidc) if auth.oidc else None,
     )
 
 

@@ -9,6 +9,7 @@ from pulumi_tts.plan.auth import EdgeAuthPlan, LimitsPlan, Login, plan_edge_auth
 from pulumi_tts.plan.front import Encoded, FrontPlan, plan_front
 from pulumi_tts.plan.images import Image, edge_image, envoy_image
 from pulumi_tts.plan.names import admitted_network, discovery_name
+from pulumi_tts.plan.oidc import OidcPlan, plan_oidc
 from pulumi_tts.plan.pages import Page
 from pulumi_tts.plan.routes import Kind, Route, web_url
 from pulumi_tts.plan.tls import TlsPlan, plan_tls
@@ -32,6 +33,8 @@ class DashboardPlan:
     """Whether its port is an HTTPS one."""
     trusted_proxies: tuple[str, ...] = ()
     """Whose word is taken for the address of who tries passwords, in CIDR notation."""
+    sessions: bool = False
+    """Whether browsers show sessions by an OpenID provider there too, which are not for its pages."""
 
     @property
     def url(self) -> str:
@@ -100,8 +103,12 @@ class EdgePlan:
 
     @property
     def own_routes(self) -> tuple[Route, ...]:
-        """The routes that no pool has: the dashboard's, if there is one."""
-        return (dashboard_route(self.dashboard),) if self.dashboard else ()
+        """The routes that no pool has: the dashboard's and the login's, if there are any."""
+        login = self.auth.oidc
+        return (
+            *((dashboard_route(self.dashboard),) if self.dashboard else ()),
+            *((_own_route("login", login.host, "session_proxy"),) if login else ()),
+        )
 
     def url_of(self, route: Route) -> str:
         """Where clients find a route."""
@@ -110,7 +117,11 @@ class EdgePlan:
 
 def dashboard_route(dashboard: DashboardPlan) -> Route:
     """What the dashboard takes of the edge's names and hosts; Traefik itself is its upstream."""
-    return Route("dashboard", dashboard.host, "/", False, "api@internal", (), Kind.ui, None, ())
+    return _own_route("dashboard", dashboard.host, "api@internal")
+
+
+def _own_route(name: str, host: str, service: str) -> Route:
+    return Route(name, host, "/", False, service, (), Kind.ui, None, ())
 
 
 def settled(route: Route, auth: EdgeAuthPlan) -> Route:
@@ -122,14 +133,24 @@ def settled(route: Route, auth: EdgeAuthPlan) -> Route:
     return replace(route, login=route.login or auth.default, limits=route.limits or usual)
 
 
+def is_by_session(route: Route, auth: EdgeAuthPlan) -> bool:
+    """Whether a route asks for a session by an OpenID provider."""
+    return settled(route, auth).login is Login.oidc
+
+
 def unchecked(route: Route, auth: EdgeAuthPlan) -> tuple[str, str] | None:
     """Why nobody could come in by a route, and what would be right; None for one that is well."""
     route = settled(route, auth)
     if route.login is Login.basic and not auth.users:
         return "asks for a password, and the edge has no users", "Add them: edge: {auth: {users: [{name: anna}]}}"
-    asks_guard = route.login in (Login.api_keys, Login.jwt) or route.limits != LimitsPlan()
+    if route.login is Login.oidc and not auth.oidc:
+        return "asks for a session, and the edge knows no provider", "Add it: edge: {auth: {oidc: {issuer: …}}}"
+    asks_guard = route.login in (Login.api_keys, Login.jwt) or route.limits != LimitsPlan() or auth.oidc
     if asks_guard and not auth.checked_at:
-        return "has keys, tokens or limits, for which the edge asks a guard", "Give the name of an EnvoyGuard: guard"
+        return (
+            "has keys, tokens, sessions or limits, for which the edge asks a guard",
+            "Give the name of an EnvoyGuard: guard",
+        )
     return None
 
 
@@ -163,7 +184,9 @@ def plan_edge(
         compress=edge.compress,
         drain=edge.drain,
         memory=edge.memory,
-        auth=plan_edge_auth(edge.auth, edge.limits, checks, edge.trusted_proxies),
+        auth=plan_edge_auth(
+            edge.auth, edge.limits, checks, edge.trusted_proxies, _oidc(edge, name, domain, local_images)
+        ),
         tls=plan_tls(edge, name, domain),
         observed=observed,
         tracing=tracing,
@@ -184,7 +207,17 @@ def _dashboard(edge: Edge, domain: str, pages: tuple[Page, ...]) -> DashboardPla
         pages=pages,
         https=edge.https is not None,
         trusted_proxies=tuple(edge.trusted_proxies),
+        sessions=edge.auth.oidc is not None,
     )
+
+
+def _oidc(edge: Edge, name: str, domain: str, local_images: bool) -> OidcPlan | None:
+    oidc = edge.auth.oidc
+    if not oidc:
+        return None
+    https = edge.https is not None
+    url = web_url(filled(oidc.host, domain), edge.https_port or edge.http_port, https=https)
+    return plan_oidc(oidc, name, domain, url, https=https, local_images=local_images)
 
 
 def _discovery(edge: Edge, name: str, domain: str, local_images: bool) -> DiscoveryPlan | None:

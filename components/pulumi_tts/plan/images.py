@@ -94,6 +94,11 @@ def packaged_image(name: str, local: bool) -> Image:
     return _built(name, contexts() / "images" / "packaged", "Dockerfile", versions.images().local_base, arguments)
 
 
+def oauth2_proxy_image(local: bool) -> Image:
+    """The image of what asks an OpenID provider: the official one, or the program that Go built of its module."""
+    return _official("oauth2-proxy", versions.images().oauth2_proxy, local)
+
+
 def _official(name: str, reference: str, local: bool) -> Image:
     if not local:
         return Image(reference)

@@ -46,6 +46,11 @@ def edge_name(stack: str) -> str:
     return f"{stack}-edge"
 
 
+def oidc_name(edge: str) -> str:
+    """What asks an OpenID provider for an edge."""
+    return f"{edge}-oidc"
+
+
 def acme_volume(edge: str) -> str:
     """The volume with an edge's ACME account and the certificates that it was given."""
     return f"{edge}-acme"

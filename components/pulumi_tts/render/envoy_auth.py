@@ -3,6 +3,9 @@
 The edge asks before it passes a request on (Traefik's forwardAuth), with the two headers that may hold a key or a
 token and nothing else. The answer is 200 with the user's name as a header, or what the client is to get: 401 for who
 is not known, 403 for who is not let in here.
+
+Where there is a login by an OpenID provider, it asks with the cookies too, and is answered those without the session's,
+which is all that an engine gets of them.
 """
 
 import re
@@ -10,7 +13,19 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pulumi_tts.plan.auth import JWT_PATH, KEYS_PATH, LIMITED_PATH, LONGEST_KEY, USER_HEADER, GuardAuthPlan, JwtPlan
+from pulumi_tts.plan.auth import (
+    COOKIES_PATH,
+    EMAIL_HEADER,
+    JWT_PATH,
+    KEYS_PATH,
+    LIMITED_PATH,
+    LONGEST_KEY,
+    SESSION_PATH,
+    SIGNED_OUT_PATH,
+    USER_HEADER,
+    GuardAuthPlan,
+    JwtPlan,
+)
 from pulumi_tts.render.envoy_parts import Tree, address, extension, resources, to_json, typed, watched
 
 ROUTES = "auth"
@@ -79,18 +94,20 @@ end
 _CHECK = """
 local function shown(headers)
   local bearer, plain = headers:getNumValues("authorization"), headers:getNumValues("x-api-key")
-  if bearer + plain ~= 1 then return nil end
+  if bearer + plain == 0 then return nil, "this needs an API key: Authorization: Bearer KEY" end
+  if bearer + plain > 1 then return nil, "this was shown two API keys, and takes one" end
   if plain == 1 then return headers:get("x-api-key") end
   local scheme, key = headers:get("authorization"):match("^(%a+) ([^ ]+)$")
-  return scheme and scheme:lower() == "bearer" and key
+  if scheme and scheme:lower() == "bearer" then return key end
+  return nil, "this needs an API key as Authorization: Bearer KEY, and was shown something else"
 end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local key = shown(headers)
+  local key, wrong = shown(headers)
   local found = key and #key <= LONGEST and handle:filterContext():get(sha256(key))
   if not found then
-    handle:respond({[":status"] = "401"}, "this needs an API key: Authorization: Bearer KEY")
+    handle:respond({[":status"] = "401"}, wrong or "this API key is not known here")
   elseif found.pools and not found.pools[headers:get(":path"):sub(FIRST)] then
     handle:respond({[":status"] = "403"}, "this API key is not for this pool")
   else
@@ -103,6 +120,48 @@ KEY_CHECK = _SHA256 + (
     .replace("FIRST", str(len(KEYS_PATH) + 1))
     .replace("USER", USER_HEADER.lower())
 )
+
+
+# Browsers write cookies in one way: what is parted otherwise is no session, and goes on whole.
+_COOKIES = """
+local function left(headers)
+  local kept = {}
+  for at = 0, headers:getNumValues("cookie") - 1 do
+    for pair in headers:getAtIndex("cookie", at):gmatch("[^;]+") do
+      pair = pair:match("^%s*(.-)%s*$")
+      if pair ~= "" and pair:sub(1, #"SESSION") ~= "SESSION" then kept[#kept + 1] = pair end
+    end
+  end
+  return #kept > 0 and table.concat(kept, "; ") or nil
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local answer = {[":status"] = "200", ["cookie"] = left(headers)}
+  if headers:get(":path") == "PATH" then
+    local name = headers:getNumValues("EMAIL") == 1 and headers:get("EMAIL")
+    if not name or not name:match("^[!-~][ -~]*$") then
+      handle:respond({[":status"] = "401"}, "this session says not whose it is")
+      return
+    end
+    answer["USER"] = name
+  end
+  handle:respond(answer, "")
+end
+"""
+_SIGNED_OUT = """<!doctype html>
+<html lang="en"><title>Signed out</title>
+<p>You are signed out here. Where you sign in, you may still be signed in: whoever opens a page now comes in without
+being asked. Sign out there too, if others use this browser.</p></html>
+"""
+
+
+def _cookie_check(session_cookie: str) -> str:
+    names = {"SESSION": session_cookie, "PATH": SESSION_PATH, "EMAIL": EMAIL_HEADER.lower()}
+    script = _COOKIES.replace("USER", USER_HEADER.lower())
+    for name, value in names.items():
+        script = script.replace(name, value)
+    return script
 
 
 def auth_manager(auth: GuardAuthPlan, files: str) -> Tree:
@@ -125,7 +184,7 @@ def auth_manager(auth: GuardAuthPlan, files: str) -> Tree:
         "http_filters": [
             # First: it takes the name away that another has found.
             *([_token_filter(auth.jwt)] if auth.jwt else []),
-            extension(_LUA, "filters.http.lua.v3.Lua", source_codes={"keys": {"inline_string": KEY_CHECK}}),
+            extension(_LUA, "filters.http.lua.v3.Lua", source_codes=_scripts(auth)),
             extension(_RBAC, "filters.http.rbac.v3.RBAC"),
             extension("envoy.filters.http.router", "filters.http.router.v3.Router"),
         ],
@@ -136,6 +195,13 @@ def auth_manager(auth: GuardAuthPlan, files: str) -> Tree:
             ],
         },
     }
+
+
+def _scripts(auth: GuardAuthPlan) -> Tree:
+    scripts = {"keys": KEY_CHECK}
+    if auth.session_cookie:
+        scripts["cookies"] = _cookie_check(auth.session_cookie)
+    return {name: {"inline_string": script} for name, script in scripts.items()}
 
 
 def auth_clusters(auth: GuardAuthPlan) -> list[Tree]:
@@ -176,6 +242,7 @@ def auth_file(auth: GuardAuthPlan, hashes: Mapping[str, str]) -> str:
             },
         },
         *([_token_route(auth.jwt)] if auth.jwt else []),
+        *(_session_routes() if auth.session_cookie else []),
         _limited_route(),
     ]
     table = {
@@ -218,6 +285,24 @@ def _limited_route() -> Tree:
 
 def _header(name: str, value: str) -> Tree:
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+# ---- sessions
+
+
+def _session_routes() -> list[Tree]:
+    script = {_LUA: {**typed("extensions.filters.http.lua.v3.LuaPerRoute"), "name": "cookies"}}
+    # The script answers; where it fails, nobody is let in.
+    asked = [
+        {"match": {"path": path}, "direct_response": {"status": 500}, "typed_per_filter_config": script}
+        for path in (SESSION_PATH, COOKIES_PATH)
+    ]
+    page = {"status": 200, "body": {"inline_string": _SIGNED_OUT}}
+    headers = [_header("Content-Type", "text/html; charset=utf-8"), _header("Cache-Control", "no-store")]
+    return [
+        *asked,
+        {"match": {"path": SIGNED_OUT_PATH}, "direct_response": page, "response_headers_to_add": headers},
+    ]
 
 
 # ---- tokens

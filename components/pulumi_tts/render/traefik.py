@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
+from pulumi_tts.plan.edge import DashboardPlan, EdgePlan, is_by_session
 from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.observability import EDGE_PORT
 from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.buckets import BUCKETS
-from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
+from pulumi_tts.render.traefik_auth import NO_SESSION, NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_log import log_arguments
+from pulumi_tts.render.traefik_session import opens_a_page
 from pulumi_tts.render.traefik_tls import ACME_FOLDER, HSTS, HTTP, HTTPS, entry_point, tls_arguments
 from pulumi_tts.render.traefik_tracing import tracing_arguments, without_clients_traces
 from pulumi_tts.render.yaml_file import Tree, yaml_text
@@ -148,6 +149,9 @@ def routes_file(routes: Iterable[Route], edge: EdgePlan) -> str:
     for route in routes:
         middlewares |= _route_middlewares(route)
     routers = {route.name: _router(route, middlewares, edge) for route in routes}
+    for route in routes:
+        if is_by_session(route, edge.auth):
+            routers[f"{route.name}_page"] = _page_router(route, middlewares, edge)
     used = {name for router in routers.values() for name in router.get("middlewares", ())}
     sections: Tree = {
         "routers": routers,
@@ -168,7 +172,7 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     """The file of the routes and the login of the dashboard and its pages; it holds the password's bcrypt hash."""
     # A file of its own: without a dashboard, it is not there.
     basic = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
-    login = [PATHS, NO_USER, "dashboard-guesses", "dashboard-login"]
+    login = [PATHS, NO_USER, "dashboard-guesses", "dashboard-login", *([NO_SESSION] if dashboard.sessions else [])]
     router = {
         "rule": f"Host(`{dashboard.host}`)",
         "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
@@ -235,7 +239,14 @@ def _route_middlewares(route: Route) -> Tree:
     return own
 
 
-def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
+def _page_router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
+    """Of the same route, for the requests by which a browser opens a page."""
+    router = _router(route, middlewares, edge, page=True)
+    # Before the route itself, and not before another one that has a longer rule. Its limits count by themselves.
+    return {**router, "rule": opens_a_page(router["rule"]), "priority": len(router["rule"]) + 1}
+
+
+def _router(route: Route, middlewares: Tree, edge: EdgePlan, *, page: bool = False) -> Tree:
     wanted = [
         "edge_headers",
         *(["edge_compress"] if route.kind is Kind.ui else []),
@@ -252,7 +263,7 @@ def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
         "service": route.service,
         "middlewares": [
             f"{route.name}-paths" if route.encoded else PATHS,
-            *first_middlewares(route, edge.auth),
+            *first_middlewares(route, edge.auth, page=page),
             *used,
         ],
     }

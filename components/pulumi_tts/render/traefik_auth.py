@@ -29,6 +29,12 @@ _BASIC = "edge_basic"
 _JWT = "edge_jwt"
 _SHOWN = "edge_shown"
 _LIMITED = "edge_limited"
+HAS_SESSION, HAS_SESSION_PAGE = "session_asked", "session_asked-page"
+"""Let pass who has a session by an OpenID provider; the second sends there who has none."""
+SESSION_USER = "session_user"
+"""Comes after one of them: puts in the session's place whose it is."""
+NO_SESSION = "session_none"
+"""Takes the session away, on routes that do not ask for it: browsers show it at every name of the stack."""
 _CHECKING_MILLISECONDS = 500
 """Of a core in each second, for the passwords that one address shows to one route: what is left, is for speech."""
 _MOST_GUESSES = 50
@@ -44,8 +50,11 @@ _SHOWN_IN = ("Authorization", "X-API-Key")
 """Where a key or a token may be; nowhere else, least of all in an address, which is logged."""
 
 
-def first_middlewares(route: Route, auth: EdgeAuthPlan) -> list[str]:
-    """The names of the middlewares that a request passes before all others of its route."""
+def first_middlewares(route: Route, auth: EdgeAuthPlan, *, page: bool = False) -> list[str]:
+    """The names of the middlewares that a request passes before all others of its route.
+
+    ``page`` says that it opens a page: with a login by a provider, who has no session is then sent there.
+    """
     settled_route = settled(route, auth)
     login = settled_route.login
     chain = [NO_USER]
@@ -55,6 +64,10 @@ def first_middlewares(route: Route, auth: EdgeAuthPlan) -> list[str]:
         chain += [_keys(route.pool), _SHOWN]
     elif login is Login.jwt:
         chain += [_JWT, _SHOWN]
+    if login is Login.oidc:
+        chain += [HAS_SESSION_PAGE if page else HAS_SESSION, SESSION_USER]
+    elif auth.oidc:
+        chain.append(NO_SESSION)
     return chain + list(_limits(settled_route, auth.trusted_proxies))
 
 
