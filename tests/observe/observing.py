@@ -1,13 +1,10 @@
 """The real Prometheus, Alertmanager and blackbox exporter with a stack's own files, as processes on loopback."""
 
-import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -18,9 +15,9 @@ from pulumi_tts.plan.observability import ALERTMANAGER, PROMETHEUS, Observabilit
 from pulumi_tts.render import alertmanager, blackbox, node, prometheus, reloading, rules
 from pulumi_tts.render.pace import Pace
 from tests.loopback import free_port
+from tests.observe.hook import TOKEN, Hook
 from tests.waiting import wait_for
 
-TOKEN = "what the webhook wants"
 _DEBIAN = {"alertmanager": "prometheus-alertmanager", "blackbox_exporter": "prometheus-blackbox-exporter",
            "node_exporter": "prometheus-node-exporter"}  # fmt: skip
 # Debian's Alertmanager has its templates where its package puts them, which is not installed: it sees them there.
@@ -31,47 +28,6 @@ _WITH_TEMPLATES = (
 
 
 @dataclass
-class Hook:
-    """A program that is told of alerts."""
-
-    told: list[dict[str, Any]] = field(default_factory=list)
-    port: int = field(default_factory=free_port)
-
-    def alerts(self, status: str = "firing") -> set[tuple[str, str]]:
-        """The alerts that it was told of, each with its pool."""
-        return {
-            (alert["labels"]["alertname"], alert["labels"].get("pool", ""))
-            for message in self.told
-            for alert in message["alerts"]
-            if alert["status"] == status
-        }
-
-    @contextmanager
-    def listening(self) -> Iterator["Hook"]:
-        """Takes what it is told, of who has the token."""
-        told = self.told
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                right = self.headers["Authorization"] == f"Bearer {TOKEN}"
-                if right:
-                    told.append(json.loads(body))
-                self.send_response(200 if right else 401)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None: ...
-
-        server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-
-
-@dataclass
 class Observing:
     """What watches, running."""
 
@@ -79,7 +35,7 @@ class Observing:
     plan: ObservabilityPlan
     pace: Pace
     moved: dict[str, str]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -89,26 +45,27 @@ class Observing:
         """What the couriers do."""
         places = prometheus.Places(files=str(self._files("prometheus")), moved=self.moved)
         told = str(self._files("alertmanager"))
-        self._bring("prometheus", "rules.yml", rules.rules_file(plan, self.pace))
-        self._bring("prometheus", "prometheus.yml", prometheus.prometheus_file(plan, places, self.pace))
+        self.bring("prometheus", "rules.yml", rules.rules_file(plan, self.pace))
+        self.bring("prometheus", "prometheus.yml", prometheus.prometheus_file(plan, places, self.pace))
         for receiver in plan.alertmanager.receivers:
-            self._bring("alertmanager", alertmanager.secret_file(receiver), TOKEN)
-        self._bring(
+            self.bring("alertmanager", alertmanager.secret_file(receiver), TOKEN)
+        self.bring(
             "alertmanager", "alertmanager.yml", alertmanager.alertmanager_file(plan.alertmanager, told, self.pace)
         )
         if plan.blackbox:
-            self._bring("blackbox", "blackbox.yml", blackbox.blackbox_file(plan.blackbox, str(self._files("blackbox"))))
+            self.bring("blackbox", "blackbox.yml", blackbox.blackbox_file(plan.blackbox, str(self._files("blackbox"))))
 
     def authority(self, pem: str) -> None:
         """Who has signed the edge's certificates."""
-        self._bring("blackbox", blackbox.AUTHORITY, pem)
+        self.bring("blackbox", blackbox.AUTHORITY, pem)
 
     def _files(self, part: str) -> Path:
         folder = self.folder / part
         folder.mkdir(exist_ok=True)
         return folder
 
-    def _bring(self, part: str, name: str, text: str) -> None:
+    def bring(self, part: str, name: str, text: str) -> None:
+        """What a courier does: a file moved into place."""
         incoming = self.folder / f"incoming-{name}"
         incoming.write_text(text)
         incoming.rename(self._files(part) / name)
@@ -136,10 +93,13 @@ class Observing:
 
     def _run(self, part: str, command: list[str]) -> None:
         with (self.folder / f"{part}.log").open("ab") as log:
-            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+            self.processes[part] = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def part(self, name: str) -> subprocess.Popen[bytes]:
+        return self.processes[name]
 
     def _ready(self) -> bool:
-        for process in self.processes:
+        for process in self.processes.values():
             assert process.poll() is None, self.logs()
         try:
             return all(
@@ -170,9 +130,9 @@ class Observing:
         }
 
     def end(self) -> None:
-        for process in self.processes:
+        for process in self.processes.values():
             process.terminate()
-        for process in self.processes:
+        for process in self.processes.values():
             process.wait(timeout=30)
 
 

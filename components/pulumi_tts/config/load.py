@@ -76,7 +76,7 @@ _SECRET_FIELDS: dict[Location, str] = {
     ("observability", "alertmanager", "receivers", "email", "password"): "mailPassword",
     ("observability", "alertmanager", "receivers", "slack", "url"): "slackUrl",
 }
-_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
+_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$|slack\.url", re.IGNORECASE)
 _TAGS = (
     *AUTH_TAGS,
     *ENGINE_TAGS,
