@@ -135,7 +135,7 @@ def _findings_json(containers: Sequence[Labelled], findings: dict[str, list[Find
 
 
 def _dashboards(asked: argparse.Namespace, config: Stack, name: str) -> int:
-    # Grafana's types take a second to import, which no other command needs.
+    # Grafana's types take 0.07 s to import, which no other command needs.
     from pulumi_tts.render.dashboards import dashboard_files  # noqa: PLC0415
 
     plan = plan_stack(config, name, local_images=False)

@@ -24,7 +24,7 @@ class GrafanaContainer:
     def __init__(
         self, plan: GrafanaPlan, *, stack: str, network: pulumi.Input[str], at: Endpoint, parent: pulumi.Resource
     ) -> None:
-        # Grafana's types take a second to import, which only who has it pays.
+        # Grafana's types take 0.07 s to import, which only who has it pays.
         from pulumi_tts.render.dashboards import dashboard_files  # noqa: PLC0415
 
         image = image_on_host(f"{plan.name}-image", plan.image, parent)
