@@ -135,7 +135,7 @@ def test_prerequisites() -> None:
     jaeger.program()
 
 
-def make_images_anyway(*, traced: bool) -> None:
+def make_images_anyway(*, traced: bool = False) -> None:
     """The base image and the wheels, whether or not a registry answers; and Jaeger for stacks that are ``traced``."""
     docker.ensure()
     make_images("local", traced=traced)

@@ -13,6 +13,7 @@ from pulumi_tts.plan.keeper import PORT as KEEPER_PORT
 from pulumi_tts.plan.names import (
     alertmanager_name,
     blackbox_name,
+    jaeger_name,
     node_name,
     observe_network,
     observe_outside,
@@ -21,6 +22,7 @@ from pulumi_tts.plan.names import (
 from pulumi_tts.plan.pages import Page
 from pulumi_tts.plan.pools import PoolPlan
 from pulumi_tts.plan.tls import LETS_ENCRYPT, TlsPlan
+from pulumi_tts.plan.tracing import METRICS_PORT as TRACING_METRICS_PORT
 
 __all__ = [
     "ALERTMANAGER",
@@ -293,6 +295,8 @@ def _jobs(name: str, edge: EdgePlan, guard: GuardPlan | None, observability: Obs
     if guard:
         yield Job("guard", guard.name, STATUS_PORT, "/stats/prometheus")
         yield Job("keeper", guard.keeper.name, KEEPER_PORT)
+    if observability.tracing:
+        yield Job("jaeger", jaeger_name(name), TRACING_METRICS_PORT)
     if observability.probes:
         yield Job("blackbox", blackbox_name(name), BLACKBOX_PORT)
     if observability.node:
