@@ -137,7 +137,7 @@ def test_prerequisites() -> None:
     make_images("auto", list(go_programs.PROGRAMS))
 
 
-def make_images_anyway(programs: Sequence[str]) -> None:
+def make_images_anyway(programs: Sequence[str] = ()) -> None:
     """The base image and the wheels, whether or not a registry answers; also ``programs``, beside those that the stack
     of this checkout runs."""
     docker.ensure()

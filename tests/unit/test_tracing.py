@@ -214,3 +214,9 @@ def test_other_settings_are_another_container(world: World) -> None:
         return next(str(label["value"]) for label in labels if label["label"] == "pulumi-tts.settings")
 
     assert digest() == digest() != digest(retention="7d")
+
+
+def test_prometheus_asks_jaeger_how_it_is() -> None:
+    watching = planned({}).observability
+    assert watching
+    assert ("tts-test-jaeger", 8888) in [(job.container, job.port) for job in watching.jobs]

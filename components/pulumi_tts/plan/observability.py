@@ -14,6 +14,7 @@ from pulumi_tts.plan.meter import PORT as METER_PORT
 from pulumi_tts.plan.names import (
     alertmanager_name,
     blackbox_name,
+    jaeger_name,
     meter_name,
     node_name,
     observe_network,
@@ -23,6 +24,7 @@ from pulumi_tts.plan.names import (
 from pulumi_tts.plan.pages import Page
 from pulumi_tts.plan.pools import PoolPlan
 from pulumi_tts.plan.tls import LETS_ENCRYPT, TlsPlan
+from pulumi_tts.plan.tracing import METRICS_PORT as TRACING_METRICS_PORT
 
 __all__ = [
     "ALERTMANAGER",
@@ -295,6 +297,8 @@ def _jobs(name: str, edge: EdgePlan, guard: GuardPlan | None, observability: Obs
     if guard:
         yield Job("guard", guard.name, STATUS_PORT, "/stats/prometheus")
         yield Job("keeper", guard.keeper.name, KEEPER_PORT)
+    if observability.tracing:
+        yield Job("jaeger", jaeger_name(name), TRACING_METRICS_PORT)
     if observability.probes:
         yield Job("blackbox", blackbox_name(name), BLACKBOX_PORT)
     if observability.node:

@@ -11,6 +11,8 @@ COLLECTOR_PORT = 4318
 """Where traces are taken, by OTLP over HTTP."""
 PAGE_PORT = 16686
 """Where Jaeger's page and API are."""
+METRICS_PORT = 8888
+"""Where it tells Prometheus how it is."""
 PAGE_PATH = "/jaeger"
 KEEP_WAIT = 30
 """Seconds from a trace's first span until it is decided whether it is kept."""

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from pulumi_tts.plan.tracing import COLLECTOR_PORT, KEEP_WAIT, PAGE_PATH, PAGE_PORT, JaegerPlan
+from pulumi_tts.plan.tracing import COLLECTOR_PORT, KEEP_WAIT, METRICS_PORT, PAGE_PATH, PAGE_PORT, JaegerPlan
 from pulumi_tts.render.yaml_file import Tree
 
 SETTINGS = "jaeger.yml"
@@ -29,7 +29,7 @@ class Layout:
     collector: int = COLLECTOR_PORT
     page: int = PAGE_PORT
     health: int = HEALTH_PORT
-    metrics: int = 8888
+    metrics: int = METRICS_PORT
     folder: str = FOLDER
     secrets: str = "/files/current"
     """Where the values of headers are, each a file of its header's name."""
