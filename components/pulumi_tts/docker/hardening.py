@@ -12,12 +12,11 @@ _LOGS = {"max-size": "10m", "max-file": "3"}
 # The provider does not apply edits of these to a running container, and says nothing (pulumi-docker's traps, 1).
 REPLACED_ON = ["healthcheck", "tmpfs", "init"]
 
+# On a network with this one nobody reaches anybody else.
+APART = {"com.docker.network.bridge.enable_icc": "false"}
 # Docker publishes no port on an internal network. On one with these options it does, and what leaves it keeps an
 # address that nobody outside its host knows a way back to; nor do its containers reach each other.
-NO_WAY_BACK = {
-    "com.docker.network.bridge.enable_ip_masquerade": "false",
-    "com.docker.network.bridge.enable_icc": "false",
-}
+NO_WAY_BACK = {"com.docker.network.bridge.enable_ip_masquerade": "false", **APART}
 
 GPUS_LABEL = "pulumi-tts.gpus"
 """Says which cards an instance has; placement leaves it on them."""
@@ -40,8 +39,8 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
-    `socket-proxy`, `files`, `instance`, `mps`, `weights` or `tidy`. ``memory`` is its limit in MiB. ``more`` are
-    further labels.
+    `socket-proxy`, `files`, `instance`, `mps`, `weights`, `way-out` or `tidy`. ``memory`` is its limit in MiB. ``more``
+    are further labels.
     """
     return {
         "memory": memory,
