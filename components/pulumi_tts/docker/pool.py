@@ -116,7 +116,7 @@ class TtsPool(pulumi.ComponentResource):
         if "weights" in args:
             here: TtsWeights = args["weights"][host]
             return here.of(plan.weights)
-        fill = plan_fill(Hub(), name, [plan.weights], local_images(args.get("images")))
+        fill = plan_fill(Hub(), f"{name}-weights", [plan.weights], local_images(args.get("images")))
         alone = TtsWeights(
             f"{name}-weights",
             fill,

@@ -53,14 +53,14 @@ class FillPlan:
 
 
 def plan_fill(hub: Hub, name: str, weights: Iterable[FilledWeights | None], local_images: bool) -> FillPlan:
-    """What follows from the hub's config; ``name`` begins the names of what is made, ``weights`` are all of them."""
+    """What follows from the hub's config; ``name`` begins that of its way out, ``weights`` are all."""
     wanted = [each for each in weights if each]
     links = [link.url for each in wanted for link in each.links]
     return FillPlan(
         image=own_image("fill", local_images),
         endpoint=hub.endpoint,
         token_key=hub.token.secret if hub.token else None,
-        way_out=plan_way_out(f"{name}-weights", "weights", hub_sources(hub, links), local_images) if wanted else None,
+        way_out=plan_way_out(name, "weights", hub_sources(hub, links), local_images) if wanted else None,
     )
 
 
