@@ -18,6 +18,10 @@ APART = {"com.docker.network.bridge.enable_icc": "false"}
 # address that nobody outside its host knows a way back to; nor do its containers reach each other.
 NO_WAY_BACK = {"com.docker.network.bridge.enable_ip_masquerade": "false", **APART}
 
+# An internal network leads nowhere by its host, and to the host itself: to whatever listens there on all addresses.
+# Without an address of the host's on it, not even there.
+_NO_HOST = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+
 GPUS_LABEL = "pulumi-tts.gpus"
 """Says which cards an instance has; placement leaves it on them."""
 
@@ -81,8 +85,19 @@ def made_network(
     internal: bool | None = None,
     options: Mapping[str, str] | None = None,
 ) -> pulumi.Output[str]:
-    """Makes a network of a stack's; its name. ``internal`` ones have no way out; ``options`` are its driver's."""
-    made = docker.Network(name, name=name, internal=internal, options=options, labels=network_labels(stack), opts=opts)
+    """Makes a network of a stack's; its name.
+
+    ``internal`` ones have no way out, and none to the host that they are on; ``options`` are its driver's.
+    """
+    made = docker.Network(
+        name,
+        name=name,
+        internal=internal,
+        options=_NO_HOST if internal else options,
+        labels=network_labels(stack),
+        # Docker has one network of a name.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
+    )
     return made.name
 
 

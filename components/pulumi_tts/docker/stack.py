@@ -192,6 +192,7 @@ class SpeechStack(pulumi.ComponentResource):
             args["password"] = secrets[plan.edge.dashboard.password_key]
         if guard:
             args["after"] = guard
+            args["guard_token"] = guard.token
         return TraefikEdge(plan.edge.name, args, here.options)
 
     def _weights(

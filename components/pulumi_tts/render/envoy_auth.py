@@ -10,11 +10,22 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pulumi_tts.plan.auth import JWT_PATH, KEYS_PATH, LIMITED_PATH, LONGEST_KEY, USER_HEADER, GuardAuthPlan, JwtPlan
+from pulumi_tts.plan.auth import (
+    EDGE_HEADER,
+    JWT_PATH,
+    KEYS_PATH,
+    LIMITED_PATH,
+    LONGEST_KEY,
+    USER_HEADER,
+    GuardAuthPlan,
+    JwtPlan,
+)
 from pulumi_tts.render.envoy_parts import Tree, address, extension, resources, to_json, typed, watched
 
 ROUTES = "auth"
 """Of the route table, and of its file, which the courier itself moves into place: the keeper has no part in it."""
+EDGE = "edge"
+"""Of the filter that lets nobody but the edge ask, and of its file, which comes as the former's does."""
 LIMITED_AGAIN = "1"
 """Seconds after which a client may come again that had too many requests under way."""
 
@@ -105,6 +116,28 @@ KEY_CHECK = _SHA256 + (
 )
 
 
+def only_the_edge(files: str) -> Tree:
+    """The first filter of whatever is for the edge alone; what it compares with is a file in the folder ``files``.
+
+    Whoever runs beside the guard reaches its ports too, and could name a pool that is not theirs.
+    """
+    return {
+        "name": EDGE,
+        "config_discovery": {
+            "config_source": watched(f"{files}/{EDGE}.json"),
+            "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"],
+        },
+    }
+
+
+def edge_file(token: str) -> str:
+    """That file; ``token`` is what the edge and the guard share."""
+    shown = {"header": {"name": EDGE_HEADER, "string_match": {"exact": token}}}
+    policies = {"edge": {"permissions": [{"any": True}], "principals": [shown]}}
+    rules = {**typed("extensions.filters.http.rbac.v3.RBAC"), "rules": {"action": "ALLOW", "policies": policies}}
+    return resources([{**typed("config.core.v3.TypedExtensionConfig"), "name": EDGE, "typed_config": rules}])
+
+
 def auth_manager(auth: GuardAuthPlan, files: str) -> Tree:
     """The connection manager in which the edge asks; its routes are a file in the folder ``files``."""
     return {
@@ -123,7 +156,8 @@ def auth_manager(auth: GuardAuthPlan, files: str) -> Tree:
             )
         ],
         "http_filters": [
-            # First: it takes the name away that another has found.
+            only_the_edge(files),
+            # Before the others: it takes the name away that another has found.
             *([_token_filter(auth.jwt)] if auth.jwt else []),
             extension(_LUA, "filters.http.lua.v3.Lua", source_codes={"keys": {"inline_string": KEY_CHECK}}),
             extension(_RBAC, "filters.http.rbac.v3.RBAC"),
