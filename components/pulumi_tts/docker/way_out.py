@@ -58,6 +58,9 @@ class TtsWayOut(pulumi.ComponentResource):
                 "--concurrency",
                 "1",
                 "--disable-hot-restart",
+                # A line is there when somebody looks for it.
+                "--file-flush-interval-msec",
+                "1000",
                 "--log-level",
                 "warn",
             ],
