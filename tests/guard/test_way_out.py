@@ -2,6 +2,7 @@
 
 import json
 import socket
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,22 @@ def test_every_name_below_a_pattern_is_reached_and_not_the_pattern_s_own(proxy: 
     assert proxy.tunnel(f"cdn.test:{proxy.server}") == 403
 
 
+def test_python_s_own_client_asks_for_a_tunnel_by_an_old_version(proxy: WayOut) -> None:
+    tunnel = f"CONNECT hub.test:{proxy.server} HTTP/1.0\n\n"
+    status, body = proxy.send(tunnel, then="GET /in-tunnel HTTP/1.1\nHost: inside\nConnection: close\n\n")
+    assert (status, json.loads(body)["at"]) == (200, WORLD)
+    for host in ("other.test", "inner.cdn.test", WITHIN):
+        assert proxy.send(f"CONNECT {host}:{proxy.server} HTTP/1.0\n\n")[0] == 403
+    assert proxy.send(f"GET http://other.test:{proxy.server}/ HTTP/1.0\n\n")[0] == 403
+
+
 def test_clients_find_their_way_by_the_usual_variables(proxy: WayOut, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.layout.port}")
     with httpx.Client() as client:
         assert client.get(f"http://hub.test:{proxy.server}/").json()["at"] == WORLD
         assert client.get(f"http://other.test:{proxy.server}/").status_code == 403
+    with urllib.request.build_opener().open(f"http://hub.test:{proxy.server}/") as answer:
+        assert json.loads(answer.read())["at"] == WORLD
 
 
 def test_the_server_learns_nothing_of_who_asks(proxy: WayOut) -> None:

@@ -426,7 +426,7 @@ def test_the_keeper_reaches_every_host_that_has_guarded_instances(world: World) 
     guarded = voice(instances=3, pins=[{"instance": at, "host": host} for at, host in enumerate("abc", start=1)])
     fourth = second(name="d", docker="ssh://d", address="10.0.0.9")
     speech(stack(guarded, unguarded, hosts=[HERE, second(), named, fourth]))
-    told = json.loads(uploads(world, "tts-test-guard-files")["pools.json"])
+    told = json.loads(uploads(world, "tts-test-guard-files", secret=True)["pools.json"])
     assert told["hosts"] == [
         {"name": "a", "proxy": "http://tts-test-socket-proxy:2375"},
         {"name": "b", "proxy": "http://10.0.0.7:20999"},

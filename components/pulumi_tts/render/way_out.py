@@ -275,6 +275,8 @@ def _manager(name: str) -> Tree:
     return {
         "stat_prefix": name,
         "codec_type": "HTTP1",
+        # Python's own client asks for its tunnels so, up to 3.11.
+        "http_protocol_options": {"accept_http_10": True},
         # Addresses that are signed stay as they are.
         "normalize_path": False,
         "merge_slashes": False,
