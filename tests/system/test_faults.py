@@ -162,10 +162,10 @@ def own_health(stack: Deployment, name: str) -> int:
         "asked.request('GET', '/health'); print(asked.getresponse().status, end='')"
     )
     try:
-        code, output = stack.docker.containers.get(name).exec_run(["python3", "-c", ask])
+        code, output = stack.inside(name.removeprefix(f"{stack.full_name}-"), "python3", "-c", ask)
     except APIError:  # it does not run
         return 0
-    return int(output) if code == 0 else 0
+    return int(output.decode()) if code == 0 else 0
 
 
 def short(pool: Pool) -> list[Text]:

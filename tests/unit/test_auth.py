@@ -466,8 +466,10 @@ def test_an_edge_and_a_guard_of_somebody_else_check_keys_too(world: World) -> No
         )
         mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"], "auth": "api_keys"}
         routes = guard.routes.apply(lambda routes: [*routes, mine])
-        args: Any = {"network": "net", "images": "local", "routes": routes}
-        return TraefikEdge("edge", {**args, "guard": "guard", "guard_token": guard.token}).url
+        return TraefikEdge(
+            "edge",
+            {"network": "net", "images": "local", "routes": routes, "guard": "guard", "guard_token": guard.token},
+        ).url
 
     run(program)
     containers = world.inputs(CONTAINER)

@@ -303,8 +303,9 @@ def test_a_guard_stands_between_a_pool_and_an_edge_in_a_stack_of_somebody_else(w
             {"network": "net", "images": "local", "pool": {"engine": "voice", "instances": 2, "routes": routes}},
         )
         guard = EnvoyGuard("guard", {"network": "net", "images": "local", "pools": [pool.guarded]})
-        args: Any = {"network": "net", "images": "local", "routes": guard.routes}
-        return TraefikEdge("edge", {**args, "guard_token": guard.token}).url
+        return TraefikEdge(
+            "edge", {"network": "net", "images": "local", "routes": guard.routes, "guard_token": guard.token}
+        ).url
 
     world.computed["result"] = "what the two share"
     run(program)
@@ -323,16 +324,18 @@ def test_a_guard_stands_between_a_pool_and_an_edge_in_a_stack_of_somebody_else(w
     assert '"cosy"' in files["/files/incoming/clusters.json"]
 
 
-def test_an_edge_that_no_guard_knows_is_told_so(world: World) -> None:
-    routed = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://guard:8080"]}
-    args: Any = {"network": "net", "images": "local"}
-    for route in (
-        {**routed, "request_headers": {"X-Pulumi-Tts-Pool": "mine"}},
-        {**routed, "auth": "api_keys"},
-        {**routed, "limits": {"concurrent": 1}},
-    ):
-        with pytest.raises(ConfigError, match="answers nobody but an edge that shows its token"):
-            run(lambda route=route: TraefikEdge("edge", {**args, "routes": [route], "guard": "guard"}).url)  # type: ignore[misc]
+@pytest.mark.parametrize(
+    "asking",
+    [{"request_headers": {"X-Pulumi-Tts-Pool": "mine"}}, {"auth": "api_keys"}, {"limits": {"concurrent": 1}}],
+)
+def test_an_edge_that_no_guard_knows_is_told_so(asking: dict[str, Any], world: World) -> None:
+    route = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://guard:8080"], **asking}
+
+    def program() -> pulumi.Output[str]:
+        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": [route], "guard": "guard"}).url
+
+    with pytest.raises(ConfigError, match="answers nobody but an edge that shows its token"):
+        run(program)
 
 
 def test_what_envoy_and_the_keeper_share_is_in_memory_and_theirs_alone(world: World) -> None:
