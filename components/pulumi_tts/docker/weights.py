@@ -194,7 +194,9 @@ async def filled(container_id: str, at: Endpoint, weights: FilledWeights, say: C
             "`pulumi up` follows it."
         ) from None
     if state["ExitCode"]:
-        last = lines[-1] if lines else f"its container ended with status {state['ExitCode']}"
+        # Not simply the last line: what a library says beside it comes by another pipe, and may arrive later.
+        ended = f"its container ended with status {state['ExitCode']}"
+        last = next((line for line in reversed(lines) if line.startswith(_FAILED)), lines[-1] if lines else ended)
         raise pulumi.RunError(
             f"{weights.called} was not fetched: {last.removeprefix(_FAILED)}. Nothing that needs it was started. What "
             "has arrived is kept; the next `pulumi up` goes on from there."
