@@ -13,6 +13,7 @@ from pulumi_tts.config.auth_checks import auth_checks
 from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge
+from pulumi_tts.config.fetching import FETCHES_TAGS, SOURCE_TAGS, NamedSource
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.gpu_checks import pool_checks
 from pulumi_tts.config.guard import GUARD_TAGS, Canary, CanaryHeader, Deadlines, Ejection, Guard, GuardHealth, PoolGuard
@@ -74,6 +75,8 @@ _TAGS = (
     *ALLOWED_TAGS,
     *AUTH_TAGS,
     *ENGINE_TAGS,
+    *FETCHES_TAGS,
+    *SOURCE_TAGS,
     *GUARD_TAGS,
     *HEAL_TAGS,
     *LIMITS_TAGS,
@@ -241,6 +244,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "weights": Weights,
     "links": Link,
     "hub": Hub,
+    "fetches_from": NamedSource,
     "token": SecretReference,
     "routes": Routes,
     "edge": Edge,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pulumi_tts.config.fetching import FetchesFrom
 from pulumi_tts.config.fields import (
     Directory,
     Environment,
@@ -121,8 +122,12 @@ class Profile(Strict):
     many open and its engine has a queue of its own."""
     slots_variable: VariableName | None = None
     """The environment variable that tells the engine its slots, such as `VOICE_SLOTS`. Default: none."""
-    fetches: bool = False
-    """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
+    fetches_from: FetchesFrom = []
+    """The hosts that it fetches models from by itself, as in `huggingface.co`, `*.hf.co` (all below it) or
+    `mirror.example.com:8443`; by HTTPS and HTTP on their usual ports, or on the port that is written. Its instances
+    reach these through a proxy of their pool's, which takes no name for a private address, and nothing else. A server
+    on a private address is its IPv4 address, or `{host: hub.internal, address: 10.0.0.7}`. `any`: the whole internet,
+    and your network. Default: none, no way out."""
     user: User = "10001:10001"
     """`uid` or `uid:gid` that the engine runs as."""
     read_only: bool = True
@@ -213,8 +218,8 @@ class Overrides(Strict):
     """Another number of requests that one instance works on at once."""
     slots_variable: VariableName | None = None
     """Another variable that tells the engine its slots."""
-    fetches: bool | None = None
-    """Whether its instances have a way out to the internet."""
+    fetches_from: FetchesFrom | None = None
+    """Other hosts that it fetches models from; `[]`: none; `any`: the whole internet, and your network."""
     user: User | None = None
     """Another user."""
     read_only: bool | None = None

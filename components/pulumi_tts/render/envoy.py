@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
+from pulumi_tts.plan.auth import AUTH_PORT, EDGE_HEADER, USER_HEADER
 from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
     POOL_HEADER,
@@ -25,7 +25,7 @@ from pulumi_tts.plan.guard import (
     GuardPlan,
     PoolGuardPlan,
 )
-from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
+from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager, only_the_edge
 from pulumi_tts.render.envoy_parts import Tree, to_json
 from pulumi_tts.render.envoy_parts import address as _address
 from pulumi_tts.render.envoy_parts import extension as _extension
@@ -222,9 +222,9 @@ def _front_manager(front: FrontPlan, layout: Layout) -> Tree:
         "request_timeout": _seconds(front.upload_time * 1000),
         # Silence is measured towards the instance; here it would also end what waits.
         "stream_idle_timeout": "0s",
-        "http_filters": [_upload_limit(), _router()],
+        "http_filters": [only_the_edge(layout.files), _upload_limit(), _router()],
         # What a WebSocket carries is no upload.
-        "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router()]}],
+        "upgrade_configs": [{"upgrade_type": "websocket", "filters": [only_the_edge(layout.files), _router()]}],
         "local_reply_config": _local_replies(),
         "access_log": [_access_log()],
     }
@@ -503,7 +503,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tre
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER, USER_HEADER, "x-envoy-external-address"],
+        "request_headers_to_remove": [POOL_HEADER, USER_HEADER, EDGE_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],
