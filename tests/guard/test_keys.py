@@ -11,7 +11,7 @@ import pytest
 from pulumi_tts.plan.auth import USER_HEADER, ApiKeyPlan, GuardAuthPlan
 from pulumi_tts.render import envoy_auth
 from pulumi_tts.render.envoy_auth import auth_file
-from tests.guard.guarding import NO_TLS, guarding_plan, key_of, planned_auth
+from tests.guard.guarding import AS_EDGE, NO_TLS, guarding_plan, key_of, planned_auth
 from tests.waiting import wait_for
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
@@ -26,7 +26,7 @@ def test_each_of_many_keys_is_known_by_its_hash_and_no_other_is(tmp_path: Path) 
     with guarding_plan(tmp_path, plan) as guard:
         guard.bring("auth.json", auth_file(auth, hashes))
         base = f"http://127.0.0.1:{guard.layout.auth_port}"
-        with httpx.Client(base_url=base, verify=NO_TLS) as edge:
+        with httpx.Client(base_url=base, headers=AS_EDGE, verify=NO_TLS) as edge:
 
             def who(key: str) -> str | None:
                 answer = edge.get("/api_keys/voice", headers={"Authorization": f"Bearer {key}"})
@@ -45,7 +45,7 @@ def test_a_session_without_a_name_lets_nobody_in_and_cookies_are_parted_as_brows
     auth = GuardAuthPlan((), None, session_cookie="tts-login-1")
     with guarding_plan(tmp_path, replace(planned_auth(api_keys=[{"name": "any"}]), auth=auth)) as guard:
         base = f"http://127.0.0.1:{guard.layout.auth_port}"
-        with httpx.Client(base_url=base, verify=NO_TLS) as edge:
+        with httpx.Client(base_url=base, headers=AS_EDGE, verify=NO_TLS) as edge:
             for names in ([], [""], ["ä"], ["anna@b.c", "bert@b.c"]):
                 shown = [(b"X-Auth-Request-Email", name.encode()) for name in names]
                 answer = edge.get("/session", headers=[*shown, (USER_HEADER.encode(), b"root")])
@@ -73,7 +73,9 @@ def test_a_check_that_fails_lets_nobody_in(tmp_path: Path, monkeypatch: pytest.M
     with guarding_plan(tmp_path, planned_auth(api_keys=[{"name": "any"}])) as guard:
         for headers in ({}, {"X-API-Key": key_of("any")}, {USER_HEADER: "any"}):
             answer = httpx.get(
-                f"http://127.0.0.1:{guard.layout.auth_port}/api_keys/voice", headers=headers, verify=NO_TLS
+                f"http://127.0.0.1:{guard.layout.auth_port}/api_keys/voice",
+                headers={**AS_EDGE, **headers},
+                verify=NO_TLS,
             )
             assert (answer.status_code, USER_HEADER in answer.headers) == (403, False), headers
 
@@ -84,5 +86,7 @@ def test_cookies_that_cannot_be_parted_go_nowhere(tmp_path: Path, monkeypatch: p
     with guarding_plan(tmp_path, replace(planned_auth(api_keys=[{"name": "any"}]), auth=auth)) as guard:
         for path in ("/session", "/cookies"):
             url = f"http://127.0.0.1:{guard.layout.auth_port}{path}"
-            answer = httpx.get(url, headers={"X-Auth-Request-Email": "anna@b.c", "Cookie": "a=b"}, verify=NO_TLS)
+            answer = httpx.get(
+                url, headers={**AS_EDGE, "X-Auth-Request-Email": "anna@b.c", "Cookie": "a=b"}, verify=NO_TLS
+            )
             assert (answer.status_code, USER_HEADER in answer.headers) == (500, False)

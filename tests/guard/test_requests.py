@@ -12,9 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pulumi_tts.plan.auth import EDGE_HEADER
 from pulumi_tts.plan.guard import POOL_HEADER
 from tests.guard.conftest import Start
-from tests.guard.guarding import Guarding, guarding
+from tests.guard.guarding import TOKEN, Guarding, guarding
 from tests.waiting import wait_for
 
 DEADLINES = {"first_byte": "2s", "stall": "3s", "total": "8s"}
@@ -125,6 +126,7 @@ def test_a_websocket_carries_more_than_the_upload_limit_and_outlives_the_deadlin
             "GET /stream HTTP/1.1",
             "Host: x",
             f"{POOL_HEADER}: voice",
+            f"{EDGE_HEADER}: {TOKEN}",
             "Connection: Upgrade",
             "Upgrade: websocket",
         ]

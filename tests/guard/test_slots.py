@@ -13,9 +13,10 @@ from statistics import median
 
 import pytest
 
+from pulumi_tts.plan.auth import EDGE_HEADER
 from pulumi_tts.plan.guard import POOL_HEADER
 from tests.guard.conftest import Start
-from tests.guard.guarding import Guarding, guarding
+from tests.guard.guarding import TOKEN, Guarding, guarding
 from tests.waiting import wait_for
 
 
@@ -69,7 +70,7 @@ def test_who_finds_no_room_is_told_so_at_once(guard: Guarding) -> None:
 def test_requests_at_the_same_moment_each_get_an_instance_of_their_own(start: Start) -> None:
     guard = start({"name": "voice", "instances": 6, "slots": 1})
     assert guard.process
-    ask = f"GET /work?first=0.1 HTTP/1.1\r\nHost: x\r\n{POOL_HEADER}: voice\r\n\r\n".encode()
+    ask = f"GET /work?first=0.1 HTTP/1.1\r\nHost: x\r\n{POOL_HEADER}: voice\r\n{EDGE_HEADER}: {TOKEN}\r\n\r\n".encode()
     with ExitStack() as ends:
         address = ("127.0.0.1", guard.layout.port)
         clients = [ends.enter_context(socket.create_connection(address, timeout=5)) for _ in range(6)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.plan import GuardPlan, plan_stack
 from pulumi_tts.render import envoy
-from pulumi_tts.render.envoy_auth import auth_file
+from pulumi_tts.render.envoy_auth import EDGE, auth_file, edge_file
 from tests.edge.tokens import Signer
 from tests.guard.guarding import ENVOY
 
@@ -122,12 +122,22 @@ def whole(guard: GuardPlan, folder: Path) -> dict[str, Any]:
         hashes = {key.name: hashlib.sha256(key.name.encode()).hexdigest() for key in guard.auth.keys}
         (table,) = _resources(auth_file(guard.auth, hashes))
         files["auth.json"] = [{key: value for key, value in table.items() if key != "@type"}]
+    (edge,) = _resources(edge_file("token"))
     for listener in files["listeners.json"]:
         for part in listener["filter_chains"][0]["filters"]:
             manager = part["typed_config"]
             if rds := manager.pop("rds", None):
+                _given(manager, edge["typed_config"])
                 manager["route_config"] = {**files[f"{rds['route_config_name']}.json"][0], "validate_clusters": True}
     return {**tree, "static_resources": {"clusters": files["clusters.json"], "listeners": files["listeners.json"]}}
+
+
+def _given(manager: dict[str, Any], edge: dict[str, Any]) -> None:
+    """The filter that it would read from a file."""
+    chains = [manager["http_filters"], *(upgrade["filters"] for upgrade in manager.get("upgrade_configs", ()))]
+    for one in (one for chain in chains for one in chain if one["name"] == EDGE):
+        del one["config_discovery"]
+        one["typed_config"] = edge
 
 
 def _resources(text: str) -> list[dict[str, Any]]:

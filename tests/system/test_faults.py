@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from docker.errors import APIError
 
 from bootstrap.pulumi import Engine
 from tests.loopback import free_port
@@ -155,11 +156,16 @@ def process(stack: Deployment, name: str) -> int:
 
 def own_health(stack: Deployment, name: str) -> int:
     """The status with which an instance itself answers for its health; 0 for no answer."""
-    (network,) = stack.docker.api.inspect_container(name)["NetworkSettings"]["Networks"].values()
+    # From inside: the host is not on its network.
+    ask = (
+        f"from http.client import HTTPConnection; asked = HTTPConnection('127.0.0.1', {PORT}, timeout=5); "
+        "asked.request('GET', '/health'); print(asked.getresponse().status, end='')"
+    )
     try:
-        return httpx.get(f"http://{network['IPAddress']}:{PORT}/health", timeout=5, trust_env=False).status_code
-    except httpx.HTTPError:
+        code, output = stack.inside(name.removeprefix(f"{stack.full_name}-"), "python3", "-c", ask)
+    except APIError:  # it does not run
         return 0
+    return int(output.decode()) if code == 0 else 0
 
 
 def short(pool: Pool) -> list[Text]:

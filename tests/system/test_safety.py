@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from ipaddress import ip_network
 
 from pulumi_tts.render.traefik import IN_CONTAINER
 from tests.spelled import shown
@@ -86,20 +87,27 @@ def answers(host, port, ask=b""):
 status = b"GET %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n"
 print(os.path.exists("/var/run/docker.sock"))
 print(answers("{guard}", 9901), answers("{guard}", 8081, status % b"/config_dump"), answers("{edge}", 8082))
-print(answers("{socket_proxy}", 2375), answers("1.1.1.1", 443), answers("example.com", 443))
+print(answers("{socket_proxy}", 2375), answers("1.1.1.1", 443), answers("example.com", 443), answers("{host}", {port}))
+asked = b"GET / HTTP/1.1\\r\\nHost: x\\r\\nX-Pulumi-Tts-Pool: studio\\r\\nConnection: close\\r\\n\\r\\n"
+print(answers("{guard}", 8080, asked))
 """
 """Tries, from inside an instance, what it has no business with."""
 
 
 def test_an_instance_reaches_no_control_of_its_stack(shared: Deployment) -> None:
     names = {part: f"{shared.full_name}-{part}" for part in ("guard", "edge")}
-    program = NEAR.format(**names, socket_proxy=f"{shared.full_name}-socket-proxy")
-    code, output = shared.inside("voice-1", "python3", "-c", program)
+    bridge = shared.docker.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
+    host = str(ip_network(bridge)[1])
+    with socket.create_server((host, 0)) as service:
+        port = service.getsockname()[1]
+        program = NEAR.format(**names, socket_proxy=f"{shared.full_name}-socket-proxy", host=host, port=port)
+        code, output = shared.inside("voice-1", "python3", "-c", program)
     assert code == 0, output
-    has_the_socket, controls, others = output.decode().splitlines()
+    has_the_socket, controls, others, guard = output.decode().splitlines()
     assert has_the_socket == "False"
     assert controls == "ConnectionRefusedError HTTP/1.1 404 Not Found ConnectionRefusedError", (
         "the guard's admin, what it shows of itself, and the edge's ping"
     )
-    for reached in others.split(" ", 2):
-        assert reached in ("gaierror", "TimeoutError", "OSError"), "Docker by its proxy, and the internet"
+    for reached in others.split(" "):
+        assert reached in ("gaierror", "TimeoutError", "OSError"), "Docker by its proxy, the internet, and the host"
+    assert guard == "HTTP/1.1 403 Forbidden", "it answers nobody but the edge, whatever pool is named"

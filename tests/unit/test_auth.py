@@ -16,10 +16,10 @@ from pulumi_tts.config.auth_checks import secret_problems
 from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
 from pulumi_tts.docker.files import CURRENT
 from pulumi_tts.plan import StackPlan, plan_stack
-from pulumi_tts.plan.auth import OTHER_SPELLINGS, USER_HEADER, LimitsPlan
+from pulumi_tts.plan.auth import EDGE_HEADER, OTHER_SPELLINGS, USER_HEADER, LimitsPlan
 from pulumi_tts.plan.edge import settled
 from pulumi_tts.render import envoy, traefik
-from pulumi_tts.render.traefik_auth import by_address, guesses, login_file
+from pulumi_tts.render.traefik_auth import by_address, guard_file, guesses, login_file
 from tests.edge.tokens import Signer
 from tests.unit.configs import stack, studio, voice
 from tests.unit.conftest import World, run
@@ -300,16 +300,28 @@ def test_every_route_has_its_own_login_or_the_pools_or_the_stacks() -> None:
     auth = {"default": "basic", "users": [{"name": "a"}], "api_keys": [{"name": "a"}], "jwt": JWT}
     pools = [voice(auth={"pool": "api_keys"}), studio(auth="jwt"), voice(name="b", routes={"path": "/b"}, auth="open")]
     made = routers(stack(*pools, edge={"auth": auth, "limits": {"concurrent": 2}}))
-    assert made["voice.pool"][1:6] == [
+    assert made["voice.pool"][1:7] == [
         "edge_no-user",
+        "edge_to-guard",
         "edge_keys-voice",
         "edge_shown",
         "voice.pool-limited",
         "voice.pool-busy",
     ]
-    assert made["voice.1"][1:4] == ["edge_no-user", "edge_guesses", "edge_basic"]
-    assert made["studio.path"][1:4] == ["edge_no-user", "edge_jwt", "edge_shown"]
-    assert made["b.path"][1:3] == ["edge_no-user", "b.path-limited"]
+    assert made["voice.1"][1:5] == ["edge_no-user", "edge_to-guard", "edge_guesses", "edge_basic"]
+    assert made["studio.path"][1:5] == ["edge_no-user", "edge_to-guard", "edge_jwt", "edge_shown"]
+    assert made["b.path"][1:4] == ["edge_no-user", "edge_to-guard", "b.path-limited"]
+
+
+def test_what_the_edge_shows_to_the_guard_goes_to_no_instance() -> None:
+    auth = {"default": "api_keys", "api_keys": [{"name": "a"}]}
+    made = routers(stack(voice(), studio(auth="open", guard="none"), edge={"auth": auth}))
+    assert made["voice.1"][-3:-1] == ["edge_past-guard", "voice.1-request"], "straight to it, once the guard was asked"
+    assert "edge_past-guard" not in made["voice.pool"], "the guard takes it away itself"
+    assert not {"edge_to-guard", "edge_past-guard"} & set(made["studio.path"]), "it is not asked"
+    shown = yaml.safe_load(guard_file("the secret"))["http"]["middlewares"]
+    told = {name: middleware["headers"]["customRequestHeaders"] for name, middleware in shown.items()}
+    assert told == {"edge_to-guard": {EDGE_HEADER: "the secret"}, "edge_past-guard": {EDGE_HEADER: ""}}
 
 
 def test_a_clients_own_name_is_taken_away_in_any_spelling() -> None:
@@ -455,7 +467,10 @@ def test_an_edge_and_a_guard_of_somebody_else_check_keys_too(world: World) -> No
         )
         mine = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://mine:80"], "auth": "api_keys"}
         routes = guard.routes.apply(lambda routes: [*routes, mine])
-        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": routes, "guard": "guard"}).url
+        return TraefikEdge(
+            "edge",
+            {"network": "net", "images": "local", "routes": routes, "guard": "guard", "guard_token": guard.token},
+        ).url
 
     run(program)
     containers = world.inputs(CONTAINER)

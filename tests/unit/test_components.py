@@ -113,6 +113,7 @@ def test_the_tokens_and_names_stay_what_they_are(world: World) -> None:
         (VOLUME, "tts-test-voice-1-outputs"),
         ("pulumi:providers:docker", "tts-test-host"),
         ("random:index/randomPassword:RandomPassword", "tts-test-edge-dashboard-password"),
+        ("random:index/randomPassword:RandomPassword", "tts-test-guard-token"),
         ("tts:index:EnvoyGuard", "tts-test-guard"),
         ("tts:index:SpeechStack", "tts-test"),
         ("tts:index:TraefikEdge", "tts-test-edge"),
@@ -137,14 +138,22 @@ def test_the_tokens_of_what_fetches_and_tidies_stay_too(world: World) -> None:
     speech(stack(mine))
     (volume,) = [name for name in world.inputs(VOLUME) if "weights" in name]
     assert volume == "tts-test-weights-a-bin-9133ea6c", "another name would fetch everything again"
-    made = sorted((made.typ, made.name) for made in world.made if "weights" in made.name or "tidy" in made.name)
+    wanted = ("weights", "tidy", "way-out", "internet")
+    made = sorted((made.typ, made.name) for made in world.made if any(each in made.name for each in wanted))
     assert made == [
         (CONTAINER, "tts-test-tidy-local-10001"),
+        (CONTAINER, "tts-test-way-out"),
+        (CONTAINER, "tts-test-way-out-files-courier"),
         (CONTAINER, f"{volume}-fill"),
+        (NETWORK, "tts-test-internet"),
+        (NETWORK, "tts-test-way-out"),
         (IMAGE, "tts-test-tidy-local-10001-image"),
+        (IMAGE, "tts-test-way-out-image"),
         (IMAGE, "tts-test-weights-image"),
+        (VOLUME, "tts-test-way-out-files"),
         (VOLUME, volume),
         ("tts:index:TtsTidy", "tts-test-tidy-local-10001"),
+        ("tts:index:TtsWayOut", "tts-test-way-out"),
         ("tts:index:TtsWeights", "tts-test-weights"),
     ]
 
@@ -294,19 +303,39 @@ def test_a_guard_stands_between_a_pool_and_an_edge_in_a_stack_of_somebody_else(w
             {"network": "net", "images": "local", "pool": {"engine": "voice", "instances": 2, "routes": routes}},
         )
         guard = EnvoyGuard("guard", {"network": "net", "images": "local", "pools": [pool.guarded]})
-        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": guard.routes}).url
+        return TraefikEdge(
+            "edge", {"network": "net", "images": "local", "routes": guard.routes, "guard_token": guard.token}
+        ).url
 
+    world.computed["result"] = "what the two share"
     run(program)
     containers = world.inputs(CONTAINER)
     assert {"cosy-1", "cosy-2", "guard", "guard-keeper", "guard-socket-proxy", "edge"} <= set(containers)
     edge = str(containers["edge-files-courier"]["uploads"])
     assert "http://guard:8080" in edge
     assert "X-Pulumi-Tts-Pool: cosy" in edge
+    assert "X-Pulumi-Tts-Edge: what the two share" in edge
     assert "http://cosy-2:8000" in edge, "the route to one instance goes straight there"
-    files = {upload["file"]: upload["content"] for upload in containers["guard-files-courier"]["uploads"]}
+    brought = containers["guard-files-courier"]["uploads"]["value"]
+    files = {upload["file"]: upload["content"] for upload in brought}
+    assert "what the two share" in files["/files/incoming/edge.json"]
     pools = json.loads(files["/files/incoming/pools.json"])["pools"]
     assert [instance["name"] for instance in pools[0]["instances"]] == ["cosy-1", "cosy-2"]
     assert '"cosy"' in files["/files/incoming/clusters.json"]
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [{"request_headers": {"X-Pulumi-Tts-Pool": "mine"}}, {"auth": "api_keys"}, {"limits": {"concurrent": 1}}],
+)
+def test_an_edge_that_no_guard_knows_is_told_so(asking: dict[str, Any], world: World) -> None:
+    route = {"name": "mine", "host": "mine.example.com", "upstreams": ["http://guard:8080"], **asking}
+
+    def program() -> pulumi.Output[str]:
+        return TraefikEdge("edge", {"network": "net", "images": "local", "routes": [route], "guard": "guard"}).url
+
+    with pytest.raises(ConfigError, match="answers nobody but an edge that shows its token"):
+        run(program)
 
 
 def test_what_envoy_and_the_keeper_share_is_in_memory_and_theirs_alone(world: World) -> None:

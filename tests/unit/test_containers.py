@@ -6,6 +6,7 @@ needed any more.
 
 import importlib
 import json
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from google.protobuf import json_format  # type: ignore[import-untyped]
 
 from pulumi_tts.config.engines import ENGINES, MODULES, cannot, name_of
 from pulumi_tts.docker.passwords import bcrypt_hash
+from pulumi_tts.policy.resource import Resource
 from pulumi_tts.policy.rules import RULES
 from tests.spelled import shown
 from tests.unit.composed import composed
@@ -55,6 +57,7 @@ EXPLAINED = {
     ("CL-0019", "*-guard*"): ENVOY,
     ("CL-0019", "*-keeper-token-courier"): ENVOY,
     ("CL-0019", "*-edge-oidc"): "oauth2-proxy's release is its tag, likewise",
+    ("CL-0019", "*-way-out*"): ENVOY,
     ("CL-0019", "*-edge*"): TRAEFIK,
     **{("CL-0019", f"*-{part}*"): WATCHING for part in ("prometheus", "alertmanager", "blackbox", "node", "grafana")},
     ("CL-0019", "*-jaeger*"): JAEGER,
@@ -166,15 +169,34 @@ def test_every_container_that_runs_on_has_a_limit_on_its_processes(made: Everyth
     assert all(limit > 0 for limit in made.limited.values())
 
 
-def test_only_engines_that_fetch_are_on_a_network_with_a_way_out(made: Everything) -> None:
-    closed = {
-        resource.inputs["name"]
-        for resource in made.resources
-        if resource.kind.endswith(":Network") and (resource.inputs.get("internal") or resource.inputs.get("options"))
-    }
+def joined(container: Resource) -> set[str]:
+    """The networks of a container."""
+    return {one["name"] for one in container.inputs.get("networksAdvanced") or ()}
+
+
+def test_no_engine_is_on_a_network_with_a_way_out_and_only_those_that_fetch_have_a_proxy(made: Everything) -> None:
+    networks = [resource for resource in made.resources if resource.kind.endswith(":Network")]
+    no_way_out = {one.inputs["name"] for one in networks if one.inputs.get("internal")}
+    masqueraded = "com.docker.network.bridge.enable_ip_masquerade"
+    no_way_out |= {one.inputs["name"] for one in networks if masqueraded in (one.inputs.get("options") or {})}
+    containers = made.containers()
     for name, profile in ENGINES.items():
-        joined = {one["name"] for one in made.containers()[f"{NAME}-of-{name}-1"].inputs["networksAdvanced"]}
-        assert bool(joined - closed) is profile.fetches, name
+        here = joined(containers[f"{NAME}-of-{name}-1"])
+        assert here <= no_way_out, name
+        assert any(each.startswith(f"{NAME}-of-{name}-way-out") for each in here) is bool(profile.fetches_from), name
+
+
+def test_a_way_out_is_shared_by_nobody_but_its_pool(made: Everything) -> None:
+    containers = made.containers()
+    proxies = [name for name in containers if fnmatchcase(name, "*-way-out*") and not name.endswith("-courier")]
+    assert proxies
+    for proxy in proxies:
+        (own,) = joined(containers[proxy]) & set(proxies)
+        users = {name for name, container in containers.items() if own in joined(container)} - {proxy}
+        assert users, proxy
+        # The stack's own is of what fetches weights.
+        belonging = re.sub("-way-out.*", "", proxy)
+        assert all(re.fullmatch(rf"{re.escape(belonging)}-([0-9]+|weights-.*-fill)", name) for name in users), users
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
@@ -183,7 +205,7 @@ def test_what_an_engine_cannot_is_said_with_the_reason_and_nothing_else_is(modul
     less = {
         "user": profile.user.split(":")[0] == "0",
         "read_only": not profile.read_only,
-        "fetches": profile.fetches,
+        "fetches_from": bool(profile.fetches_from),
     }
     assert set(reasons) == {key for key, is_less in less.items() if is_less}
     assert all(len(reason) > len("because") for reason in reasons.values())

@@ -333,8 +333,11 @@ def speech(config: dict[str, Any]) -> dict[str, Any]:
     return outputs
 
 
+OWN = ("tts-test-own-1", "tts-test-own-2")
+
+
 def two() -> dict[str, Any]:
-    ollama = {"name": "own", "instances": 2, "routes": {"path": "/own"}, "engine": "voice", "fetches": True}
+    ollama = {"name": "own", "instances": 2, "routes": {"path": "/own"}, "engine": "voice", "fetches_from": ["*.hf.co"]}
     return stack(voice(instances=4, models="/models"), ollama, hosts=[HERE, second()])
 
 
@@ -346,10 +349,14 @@ def test_each_host_has_a_provider_and_what_its_instances_share(world: World) -> 
             on.setdefault(made.provider.split("::")[-2], set()).add(made.name)
     assert on["tts-test-host-b"] == {
         "tts-test-network-b",
-        "tts-test-outside-b",
+        "tts-test-internet-b",
         "tts-test-own-2",
         "tts-test-own-2-outputs",
         "tts-test-own-image-b",
+        "tts-test-own-way-out-b",
+        "tts-test-own-way-out-b-files",
+        "tts-test-own-way-out-b-files-courier",
+        "tts-test-own-way-out-b-image",
         "tts-test-socket-proxy-b",
         "tts-test-socket-proxy-b-files",
         "tts-test-socket-proxy-b-files-courier",
@@ -377,18 +384,30 @@ def test_ports_elsewhere_are_on_the_private_address_only(world: World) -> None:
     }
 
 
-def test_instances_elsewhere_have_no_way_out_unless_their_engine_fetches(world: World) -> None:
+def test_instances_elsewhere_have_no_way_out_but_by_the_proxy_of_an_engine_that_fetches(world: World) -> None:
     speech(two())
     containers, networks = world.inputs(CONTAINER), world.inputs(NETWORK)
     joined = {
         name: [each["name"] for each in inputs.get("networksAdvanced", ())] for name, inputs in containers.items()
     }
     assert joined["tts-test-voice-2"] == ["tts-test-network-b"]
-    assert joined["tts-test-own-2"] == ["tts-test-outside-b"]
+    assert joined["tts-test-own-2"] == ["tts-test-network-b", "tts-test-own-way-out-b"]
+    assert joined["tts-test-own-way-out-b"] == ["tts-test-own-way-out-b", "tts-test-internet-b"]
     assert networks["tts-test-network-b"]["options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
-    assert "options" not in networks["tts-test-outside-b"]
-    assert containers["tts-test-voice-2"]["dns"] == ["127.0.0.1"]
-    assert "dns" not in containers["tts-test-own-2"]
+    assert networks["tts-test-own-way-out-b"]["internal"] is True
+    assert networks["tts-test-internet-b"]["options"] == {"com.docker.network.bridge.enable_icc": "false"}
+    assert containers["tts-test-voice-2"]["dns"] == containers["tts-test-own-2"]["dns"] == ["127.0.0.1"]
+
+
+def test_who_may_fetch_from_anywhere_is_on_the_network_with_a_way_out_and_asks_any_name(world: World) -> None:
+    config = two()
+    config["pools"][1]["fetches_from"] = "any"
+    speech(config)
+    containers = world.inputs(CONTAINER)
+    joined = {name: [each["name"] for each in containers[name]["networksAdvanced"]] for name in OWN}
+    assert joined == {"tts-test-own-1": ["tts-test-network", "tts-test-internet"], OWN[1]: ["tts-test-internet-b"]}
+    assert all("dns" not in containers[name] for name in OWN)
+    assert not [name for name in containers if "way-out" in name]
 
 
 def uploads(world: World, courier: str, secret: bool = False) -> dict[str, str]:
@@ -407,7 +426,7 @@ def test_the_keeper_reaches_every_host_that_has_guarded_instances(world: World) 
     guarded = voice(instances=3, pins=[{"instance": at, "host": host} for at, host in enumerate("abc", start=1)])
     fourth = second(name="d", docker="ssh://d", address="10.0.0.9")
     speech(stack(guarded, unguarded, hosts=[HERE, second(), named, fourth]))
-    told = json.loads(uploads(world, "tts-test-guard-files")["pools.json"])
+    told = json.loads(uploads(world, "tts-test-guard-files", secret=True)["pools.json"])
     assert told["hosts"] == [
         {"name": "a", "proxy": "http://tts-test-socket-proxy:2375"},
         {"name": "b", "proxy": "http://10.0.0.7:20999"},

@@ -11,7 +11,7 @@ from pulumi_tts.docker import EnvoyGuard, SpeechStack, TraefikEdge, TtsPool
     [
         (SpeechStack, {"config"}, {"edgeUrl", "pools", "dashboard", "discovery", "logins", "tls"}),
         (TtsPool, {"network"}, {"upstreams", "routes", "guarded"}),
-        (EnvoyGuard, {"network"}, {"routes", "apiKeys"}),
+        (EnvoyGuard, {"network"}, {"routes", "apiKeys", "token"}),
         (
             TraefikEdge,
             {"network", "routes"},

@@ -126,9 +126,9 @@ def test_the_stacks_default_and_each_route_may_be_a_session() -> None:
     made = plan(raw)
     http = yaml.safe_load(traefik.routes_file(made.routes, made.edge))["http"]["routers"]
     assert {name for name in http if name.endswith("_page")} == {"voice.pool_page", "studio.path_page"}
-    assert http["voice.pool"]["middlewares"][1:4] == ["edge_no-user", "session_asked", "session_user"]
-    assert http["voice.pool_page"]["middlewares"][1:4] == ["edge_no-user", "session_asked-page", "session_user"]
-    assert http["voice.1"]["middlewares"][1:3] == ["edge_no-user", "session_none"]
+    assert http["voice.pool"]["middlewares"][2:5] == ["edge_to-guard", "session_asked", "session_user"]
+    assert http["voice.pool_page"]["middlewares"][2:5] == ["edge_to-guard", "session_asked-page", "session_user"]
+    assert http["voice.1"]["middlewares"][2:5] == ["edge_to-guard", "session_none", "edge_past-guard"]
     page, rest = http["studio.path_page"], http["studio.path"]
     assert {**page, "rule": "", "middlewares": []} == {
         **rest,
@@ -151,7 +151,7 @@ def test_guests_get_no_session_either() -> None:
     made = plan(asking(edge={"discovery": {"enabled": True}}))
     assert made.edge.discovery
     router = json.loads(discovery.discovery_file(made.edge.discovery, made.edge))["http"]["routers"]["edge_discovery"]
-    assert router["middlewares"][1:3] == ["edge_no-user", "session_none"]
+    assert router["middlewares"][1:5] == ["edge_no-user", "edge_to-guard", "session_none", "edge_past-guard"]
 
 
 def test_the_logins_host_has_a_certificate_and_its_callback_is_where_clients_find_it() -> None:
@@ -252,11 +252,11 @@ def test_an_edge_of_somebody_elses_asks_for_what_it_needs(world: World) -> None:
     with pytest.raises(ConfigError, match="Give the name of an EnvoyGuard"):
         made(route, edge=edge, secrets=secrets)
     with pytest.raises(ConfigError, match=r"routes\[0\].host: 'mine.else.test' is not in voice.test"):
-        made({**route, "host": "mine.else.test"}, edge=edge, secrets=secrets, guard="guard")
+        made({**route, "host": "mine.else.test"}, edge=edge, secrets=secrets, guard="guard", guard_token="shared")
     with pytest.raises(ConfigError, match="has no dot"):
-        made(route, edge=edge, secrets=secrets, guard="guard", domain="localhost")
+        made(route, edge=edge, secrets=secrets, guard="guard", guard_token="shared", domain="localhost")
     world.made.clear()
-    made(route, edge=edge, secrets=secrets, guard="guard")
+    made(route, edge=edge, secrets=secrets, guard="guard", guard_token="shared")
     assert "edge-oidc" in world.inputs(CONTAINER)
 
 

@@ -15,7 +15,7 @@ from pulumi_tts.plan.tls import leaf_names, ordered_names
 from pulumi_tts.render import envoy, traefik
 from pulumi_tts.render.envoy_auth import auth_file
 from pulumi_tts.render.fill import fill_job
-from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_auth import guard_file, login_file
 from pulumi_tts.render.traefik_front import PATHS
 
 anything = some.recursive(
@@ -262,7 +262,8 @@ def is_complete(plan: StackPlan) -> None:
     assert set(http["routers"]) == {route.name for route in plan.routes}
     hashes = {user.name: "$2b$" for user in plan.edge.auth.users}
     login = yaml.safe_load(login_file(plan.routes, plan.edge.auth, hashes))["http"]
-    known = {PATHS, *http.get("middlewares", ()), *login["middlewares"]}
+    shown = yaml.safe_load(guard_file("token"))["http"]
+    known = {PATHS, *http.get("middlewares", ()), *login["middlewares"], *shown["middlewares"]}
     assert all(set(router["middlewares"]) <= known for router in http["routers"].values()), "nobody could come in"
     assert not any(unchecked(route, plan.edge.auth) for route in plan.routes)
     if plan.guard and plan.guard.auth:

@@ -14,6 +14,8 @@ from tests.unit.configs import stack, studio, voice
 
 FIRST = (PATHS, NO_USER)
 """Of every route; in files of their own."""
+TO_GUARD = "edge_to-guard"
+"""Of every route on which the guard is asked; in a file of its own, since it has a secret."""
 
 
 def plan(*pools: object, **changes: object) -> StackPlan:
@@ -31,9 +33,11 @@ def test_every_router_leads_to_a_service_and_middlewares_that_are_there() -> Non
     )
     for router in http["routers"].values():
         assert router["service"] in http["services"]
-        assert set(router["middlewares"]) <= {*FIRST, *http["middlewares"]}
+        assert set(router["middlewares"]) <= {*FIRST, TO_GUARD, *http["middlewares"]}
     used = {name for router in http["routers"].values() for name in router["middlewares"]}
-    assert used == {*FIRST, *http["middlewares"]}, "nothing is rendered that nothing uses; the front door has a file"
+    assert used == {*FIRST, TO_GUARD, *http["middlewares"]}, (
+        "nothing is rendered that nothing uses; the front door has a file"
+    )
 
 
 def test_a_prefix_matches_whole_segments_only() -> None:
@@ -100,7 +104,7 @@ def test_a_guarded_pool_is_reached_by_the_guard_which_is_told_its_name() -> None
     assert told == {"X-Pulumi-Tts-Pool": "voice", "X-Pulumi-Tts-Route": "voice.pool", "X-Request-Id": ""}, (
         "the client's own are replaced, or taken away"
     )
-    assert http["routers"]["voice.pool"]["middlewares"] == [*FIRST, "voice.pool-request", "edge_whole"], (
+    assert http["routers"]["voice.pool"]["middlewares"] == [*FIRST, TO_GUARD, "voice.pool-request", "edge_whole"], (
         "and nothing is retried twice"
     )
     assert http["services"]["voice.1"]["loadBalancer"]["servers"] == [{"url": "http://tts-test-voice-1:8000"}]

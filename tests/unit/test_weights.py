@@ -133,7 +133,11 @@ def test_a_stack_has_each_model_once_and_only_what_fetches_it_has_a_way_out(worl
     (volume,) = [name for name in world.inputs(VOLUME) if "-weights-" in name]
     containers = world.inputs(CONTAINER)
     fill = containers[f"{volume}-fill"]
-    assert [network["name"] for network in fill["networksAdvanced"]] == ["tts-test-outside"]
+    assert [network["name"] for network in fill["networksAdvanced"]] == ["tts-test-way-out"]
+    assert "HTTPS_PROXY=http://way-out:3128" in fill["envs"]
+    proxy = containers["tts-test-way-out"]["networksAdvanced"]
+    assert proxy == [{"name": "tts-test-way-out", "aliases": ["way-out"]}, {"name": "tts-test-internet"}]
+    assert world.inputs(NETWORK)["tts-test-way-out"]["internal"] is True
     assert "HF_ENDPOINT=https://mirror.example.com" in fill["envs"]
     assert (fill["readOnly"], fill["user"], fill.get("uploads")) == (True, "10001:10001", None)
     assert world.inputs(NETWORK)["tts-test-network"]["internal"] is True
@@ -161,7 +165,9 @@ def test_a_pool_in_somebody_elses_stack_fetches_its_own(world: World) -> None:
     written = {key: value for key, value in pool().items() if key != "name"}
     run(lambda: TtsPool("mine", {"network": "theirs", "outside": "out", "pool": written}).upstreams)
     (fill,) = [inputs for name, inputs in world.inputs(CONTAINER).items() if name.endswith("-fill")]
-    assert [network["name"] for network in fill["networksAdvanced"]] == ["out"]
+    assert [network["name"] for network in fill["networksAdvanced"]] == ["mine-weights-way-out"]
+    proxy = world.inputs(CONTAINER)["mine-weights-way-out"]
+    assert [network["name"] for network in proxy["networksAdvanced"]] == ["mine-weights-way-out", "out"]
     assert next(iter(world.inputs(VOLUME))).startswith("mine-weights-big-model-0-5b-")
 
 
@@ -296,5 +302,5 @@ def test_each_host_has_the_model_once_where_it_is_needed(world: World) -> None:
     containers = world.inputs(CONTAINER)
     mounted = {name: containers[f"tts-test-mine-{name}"]["volumes"][0]["volumeName"] for name in (1, 2, 3)}
     assert mounted == {1: near, 2: far, 3: far}
-    assert [network["name"] for network in containers[f"{far}-fill"]["networksAdvanced"]] == ["tts-test-outside-far"]
-    assert [network["name"] for network in containers[f"{near}-fill"]["networksAdvanced"]] == ["tts-test-outside"]
+    assert [network["name"] for network in containers[f"{far}-fill"]["networksAdvanced"]] == ["tts-test-way-out-far"]
+    assert [network["name"] for network in containers[f"{near}-fill"]["networksAdvanced"]] == ["tts-test-way-out"]

@@ -14,6 +14,7 @@ from pulumi_tts.config.auth_checks import auth_checks
 from pulumi_tts.config.care_checks import care_checks
 from pulumi_tts.config.checks import cross_checks
 from pulumi_tts.config.edge import Dashboard, Discovery, Edge
+from pulumi_tts.config.fetching import FETCHES_TAGS, SOURCE_TAGS, NamedSource
 from pulumi_tts.config.fields import Domain
 from pulumi_tts.config.front import AccessLog
 from pulumi_tts.config.gpu_checks import pool_checks
@@ -87,6 +88,8 @@ _TAGS = (
     *ALLOWED_TAGS,
     *AUTH_TAGS,
     *ENGINE_TAGS,
+    *FETCHES_TAGS,
+    *SOURCE_TAGS,
     *GUARD_TAGS,
     *HEAL_TAGS,
     *LIMITS_TAGS,
@@ -278,6 +281,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "weights": Weights,
     "links": Link,
     "hub": Hub,
+    "fetches_from": NamedSource,
     "token": SecretReference,
     "routes": Routes,
     "edge": Edge,

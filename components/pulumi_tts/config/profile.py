@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pulumi_tts.config.fetching import FetchesFrom
 from pulumi_tts.config.fields import (
     Directory,
     Environment,
@@ -143,8 +144,12 @@ class Profile(Strict):
     traces: bool = False
     """Whether it understands OpenTelemetry's variables: it is then told where its spans go (`OTEL_…`), if the stack is
     traced and its instance is guarded and on the edge's host. Default: no."""
-    fetches: bool = False
-    """Whether it fetches models by itself; its instances then have a way out to the internet. Default: no."""
+    fetches_from: FetchesFrom = []
+    """The hosts that it fetches models from by itself, as in `huggingface.co`, `*.hf.co` (all below it) or
+    `mirror.example.com:8443`; by HTTPS and HTTP on their usual ports, or on the port that is written. Its instances
+    reach these through a proxy of their pool's, which takes no name for a private address, and nothing else. A server
+    on a private address is its IPv4 address, or `{host: hub.internal, address: 10.0.0.7}`. `any`: the whole internet,
+    and your network. Default: none, no way out."""
     user: User = "10001:10001"
     """`uid` or `uid:gid` that the engine runs as."""
     read_only: bool = True
@@ -239,8 +244,8 @@ class Overrides(Strict):
     """Another variable that tells the engine its slots."""
     traces: bool | None = None
     """Whether it understands OpenTelemetry's variables."""
-    fetches: bool | None = None
-    """Whether its instances have a way out to the internet."""
+    fetches_from: FetchesFrom | None = None
+    """Other hosts that it fetches models from; `[]`: none; `any`: the whole internet, and your network."""
     user: User | None = None
     """Another user."""
     read_only: bool | None = None

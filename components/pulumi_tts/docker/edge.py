@@ -114,6 +114,9 @@ class TraefikEdgeArgs(TypedDict):
     guard: NotRequired[str]
     """The name of the EnvoyGuard that checks keys and tokens, and speaks for limits. Default: none, and routes that
     need it are refused."""
+    guard_token: NotRequired[pulumi.Input[str]]
+    """What the EnvoyGuard that is asked, or that routes lead to, knows this edge by: its `token`. Default: none, and
+    such routes are refused."""
     stack: NotRequired[str]
     """The label `pulumi-tts.stack` of what is made. Default: the edge's resource name."""
     observe: NotRequired[pulumi.Input[str]]
@@ -161,7 +164,8 @@ class TraefikEdge(pulumi.ComponentResource):
         image = image_on_host(f"{name}-image", plan.image, self)
         shown = passwords(name, plan.auth.users, args.get("secrets", {}), self)
         self.users = shown.plain
-        routes = pulumi.Output.from_input(args["routes"]).apply(lambda given: _planned_routes(given, plan, own))
+        known = "guard_token" in args
+        routes = pulumi.Output.from_input(args["routes"]).apply(lambda given: _planned_routes(given, plan, own, known))
         files: dict[str, pulumi.Input[str]] = {
             "routes.yml": routes.apply(lambda routes: traefik.routes_file(routes, plan)),
             "front.yml": traefik.front_file(plan),
@@ -169,6 +173,8 @@ class TraefikEdge(pulumi.ComponentResource):
                 lambda both: traefik_auth.login_file(both[0], plan.auth, both[1])
             ),
         }
+        if "guard_token" in args:
+            files["guard.yml"] = pulumi.Output.secret(args["guard_token"]).apply(traefik_auth.guard_file)
         self.ca = pulumi.Output.from_input("")
         tls = None
         if plan.tls:
@@ -327,13 +333,31 @@ def _references(edge: Edge) -> Iterator[tuple[str, str]]:
     yield from ((path, key) for path, key in secrets_of(edge) if path.startswith("edge.auth."))
 
 
-def _planned_routes(given: Iterable[Any], plan: EdgePlan, edge: Edge | None) -> list[Route]:
+def _refuse_unknown_to_guard(routes: list[Route], plan: EdgePlan) -> None:
+    """Routes by which a guard is asked that does not know this edge, and would refuse everybody."""
+    problems = [
+        Problem(
+            f"routes[{at}]",
+            repr(route.name),
+            "asks a guard, or leads to one, and that answers nobody but an edge that shows its token",
+            "Give the token of the EnvoyGuard: guard_token",
+        )
+        for at, route in enumerate(routes)
+        if traefik_auth.asks_guard(route, plan.auth)
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _planned_routes(given: Iterable[Any], plan: EdgePlan, edge: Edge | None, known_to_guard: bool) -> list[Route]:
     """All routes; ``edge`` is the config that they have not been checked against yet."""
     planned = [
         route if isinstance(route, Route) else route_of(route, f"routes[{at}]") for at, route in enumerate(given)
     ]
     _refuse_conflicts(planned, plan)
     _refuse_unchecked(planned, plan)
+    if not known_to_guard:
+        _refuse_unknown_to_guard(planned, plan)
     if edge:
         _refuse_unfit(planned, plan, edge)
     return planned

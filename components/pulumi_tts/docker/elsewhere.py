@@ -8,13 +8,10 @@ import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
-from pulumi_tts.docker.hardening import NO_WAY_BACK, PLACES_LABEL, made_network, volume_labels
+from pulumi_tts.docker.hardening import APART, NO_WAY_BACK, PLACES_LABEL, made_network, volume_labels
 from pulumi_tts.docker.survey import Remembered
 from pulumi_tts.plan import HostPlan, StackPlan
-from pulumi_tts.plan.names import on_host, places_volume
-
-_NO_DNS = "127.0.0.1"
-"""Nobody answers there: names of the world outside, which could carry something out, are not asked for."""
+from pulumi_tts.plan.names import internet_network, on_host, places_volume
 
 
 def provider(name: str, at: Endpoint, parent: pulumi.Resource) -> docker.Provider:
@@ -33,21 +30,17 @@ class Elsewhere:
     """Whether it does not answer: its resources stay as the state has them."""
     closed: pulumi.Output[str] | None
     """A network without a way out; absent where no instance needs it."""
-    outside: pulumi.Output[str] | None
-    """A network with one; absent where no engine fetches anything."""
+    internet: pulumi.Output[str] | None
+    """A network with one; absent where nothing is fetched."""
 
     def options(self) -> pulumi.ResourceOptions:
         """The options of what is made here."""
         return _options(self.provider, self.silent)
 
-    def network(self, fetches: bool) -> list[pulumi.Input[str]]:
-        """What an instance joins; only one network, since Docker publishes ports on one."""
-        network = self.outside if fetches else self.closed
+    def network(self, unconfined: bool) -> list[pulumi.Input[str]]:
+        """What an instance joins, and has its port published on: only one network that is not internal."""
+        network = self.internet if unconfined else self.closed
         return [network] if network else []
-
-    def resolvers(self, fetches: bool) -> list[str] | None:
-        """The DNS servers that an instance is told beside Docker's own for its network's names."""
-        return None if fetches else [_NO_DNS]
 
 
 def elsewhere(plan: StackPlan, host: HostPlan, parent: pulumi.Resource) -> Elsewhere:
@@ -55,14 +48,14 @@ def elsewhere(plan: StackPlan, host: HostPlan, parent: pulumi.Resource) -> Elsew
     at = endpoint(host.docker, host.certificates)
     to = provider(on_host(f"{plan.name}-host", host.name), at, parent)
     options = pulumi.ResourceOptions.merge(_options(to, host.silent), pulumi.ResourceOptions(parent=parent))
-    closed = outside = None
+    closed = internet = None
     if host.confines:
         name = on_host(f"{plan.name}-network", host.name)
         closed = made_network(name, plan.name, options, options=NO_WAY_BACK)
     if host.fetches:
-        name = on_host(f"{plan.name}-outside", host.name)
-        outside = made_network(name, plan.name, options)
-    return Elsewhere(host.name, to, at, host.silent, closed, outside)
+        name = on_host(internet_network(plan.name), host.name)
+        internet = made_network(name, plan.name, options, options=APART)
+    return Elsewhere(host.name, to, at, host.silent, closed, internet)
 
 
 def remember(

@@ -19,6 +19,7 @@ from pulumi_tts.docker.files import MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import container_options, hardened, own_health, volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.keeper import KeeperContainer
+from pulumi_tts.docker.passwords import generated_token
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.routes import route_args, route_of
 from pulumi_tts.plan.auth import GuardAuthPlan, plan_guard_auth
@@ -87,6 +88,8 @@ class EnvoyGuard(pulumi.ComponentResource):
     """The pools' routes by way of the guard, as TraefikEdge takes them."""
     api_keys: pulumi.Output[dict[str, str]]
     """Each API key by its name, a secret."""
+    token: pulumi.Output[str]
+    """What the edge shows to this guard, which answers nobody else; a secret."""
 
     def __init__(self, name: str, args: EnvoyGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         given: GuardPlan | None = args.get("plan")
@@ -100,6 +103,8 @@ class EnvoyGuard(pulumi.ComponentResource):
             file: guarded.apply(partial(_rendered, file)) for file in envoy.files(plan)
         }
         files["pools.json"] = guarded.apply(partial(keeper.pools_file, stack=stack))
+        self.token = generated_token(f"{name}-token", self)
+        files[f"{envoy_auth.EDGE}.json"] = self.token.apply(envoy_auth.edge_file)
         self.api_keys = pulumi.Output.from_input({})
         if plan.auth:
             shown = api_keys(name, plan.auth.keys, args.get("secrets", {}), self)
@@ -142,7 +147,7 @@ class EnvoyGuard(pulumi.ComponentResource):
             volumes = [*volumes, docker.ContainerVolumeArgs(container_path=LOGS, volume_name=meter.logs)]
         self.container = self._envoy(plan, image, volumes, stack=stack, networks=networks, at=at, after=after)
         self.routes = pools.apply(lambda pools: [route for pool in pools for route in _routes(pool, plan)])
-        self.register_outputs({"routes": self.routes, "api_keys": self.api_keys})
+        self.register_outputs({"routes": self.routes, "api_keys": self.api_keys, "token": self.token})
 
     def _envoy(
         self,

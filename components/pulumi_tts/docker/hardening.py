@@ -12,12 +12,15 @@ _LOGS = {"max-size": "10m", "max-file": "3"}
 # The provider does not apply edits of these to a running container, and says nothing (pulumi-docker's traps, 1).
 REPLACED_ON = ["healthcheck", "tmpfs", "init"]
 
+# On a network with this one nobody reaches anybody else.
+APART = {"com.docker.network.bridge.enable_icc": "false"}
 # Docker publishes no port on an internal network. On one with these options it does, and what leaves it keeps an
 # address that nobody outside its host knows a way back to; nor do its containers reach each other.
-NO_WAY_BACK = {
-    "com.docker.network.bridge.enable_ip_masquerade": "false",
-    "com.docker.network.bridge.enable_icc": "false",
-}
+NO_WAY_BACK = {"com.docker.network.bridge.enable_ip_masquerade": "false", **APART}
+
+# An internal network leads nowhere by its host, and to the host itself: to whatever listens there on all addresses.
+# Without an address of the host's on it, not even there.
+_NO_HOST = {"com.docker.network.bridge.inhibit_ipv4": "true"}
 
 GPUS_LABEL = "pulumi-tts.gpus"
 """Says which cards an instance has; placement leaves it on them."""
@@ -40,8 +43,8 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input
     """The container options that no container of ours goes without.
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
-    `socket-proxy`, `oidc`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox`,
-    `node`, `jaeger`, `meter` or `grafana`. ``memory`` is its limit in MiB. ``more`` are further labels.
+    `socket-proxy`, `oidc`, `files`, `instance`, `mps`, `weights`, `way-out`, `tidy`, `prometheus`, `alertmanager`,
+    `blackbox`, `node`, `jaeger`, `meter` or `grafana`. ``memory`` is its limit in MiB. ``more`` are further labels.
     """
     return {
         "memory": memory,
@@ -83,8 +86,19 @@ def made_network(
     internal: bool | None = None,
     options: Mapping[str, str] | None = None,
 ) -> pulumi.Output[str]:
-    """Makes a network of a stack's; its name. ``internal`` ones have no way out; ``options`` are its driver's."""
-    made = docker.Network(name, name=name, internal=internal, options=options, labels=network_labels(stack), opts=opts)
+    """Makes a network of a stack's; its name.
+
+    ``internal`` ones have no way out, and none to the host that they are on; ``options`` are its driver's.
+    """
+    made = docker.Network(
+        name,
+        name=name,
+        internal=internal,
+        options=_NO_HOST if internal else options,
+        labels=network_labels(stack),
+        # Docker has one network of a name.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
+    )
     return made.name
 
 

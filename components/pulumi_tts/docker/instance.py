@@ -20,6 +20,7 @@ from pulumi_tts.docker.hardening import (
 from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.docker.rolling import rolling_updates
+from pulumi_tts.docker.way_out import TtsWayOut, resolvers
 from pulumi_tts.docker.weights import Weights
 from pulumi_tts.plan.graphics import gpu_health, gpu_settings
 from pulumi_tts.plan.pools import Container, Instance
@@ -45,6 +46,7 @@ class TtsInstance(pulumi.ComponentResource):
         networks: Sequence[pulumi.Input[str]],
         models: pulumi.Input[str] | None,
         weights: Weights | None,
+        way_out: TtsWayOut | None,
         mps: TtsMps | None,
         drain: int | None,
         after: Sequence[pulumi.Resource],
@@ -82,9 +84,12 @@ class TtsInstance(pulumi.ComponentResource):
                 *shared,
             ]
             or None,
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=network)
+                for network in (*networks, *([way_out.network] if way_out else ()))
+            ],
             ports=_port(instance, container),
-            dns=away.resolvers(container.fetches) if away else None,
+            dns=resolvers(container.unconfined),
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *gpu_health(instance.gpus, health.command, mps=mps is not None)],
                 interval=duration(health.interval),
@@ -99,7 +104,7 @@ class TtsInstance(pulumi.ComponentResource):
             destroy_grace_seconds=container.stop_grace,
             **hardened(stack, "instance", container.memory, _found_again_by(instance)),
             opts=pulumi.ResourceOptions.merge(
-                container_options(self, turns.binding, self._first(after, weights, mps)),
+                container_options(self, turns.binding, self._first(after, weights, way_out, mps)),
                 pulumi.ResourceOptions(custom_timeouts=patience(health.longest_start)),
             ),
         )
@@ -110,10 +115,11 @@ class TtsInstance(pulumi.ComponentResource):
 
     @staticmethod
     def _first(
-        after: Sequence[pulumi.Resource], weights: Weights | None, mps: TtsMps | None
+        after: Sequence[pulumi.Resource], weights: Weights | None, way_out: TtsWayOut | None, mps: TtsMps | None
     ) -> list[pulumi.Input[pulumi.Resource]]:
         """What is there before it is."""
-        return [*after, *([weights.ready] if weights else []), *([mps.container] if mps else [])]
+        containers = [part.container for part in (way_out, mps) if part]
+        return [*after, *([weights.ready] if weights else []), *containers]
 
     def _outputs(self, instance: Instance, container: Container, stack: str) -> list[docker.ContainerVolumeArgs]:
         if not (instance.volume and container.outputs):

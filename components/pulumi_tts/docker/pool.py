@@ -13,16 +13,17 @@ from pulumi_tts.config.host import Gpu
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.docker.elsewhere import Elsewhere
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
-from pulumi_tts.docker.hardening import HOST_LABEL, volume_labels
+from pulumi_tts.docker.hardening import APART, HOST_LABEL, made_network, volume_labels
 from pulumi_tts.docker.images import image_on_host, local_images
 from pulumi_tts.docker.instance import TtsInstance
 from pulumi_tts.docker.mps import TtsMps
 from pulumi_tts.docker.routes import route_args
 from pulumi_tts.docker.tidy import TtsTidy
+from pulumi_tts.docker.way_out import TtsWayOut
 from pulumi_tts.docker.weights import TtsWeights, Weights
-from pulumi_tts.plan import Instance, PoolPlan, base_image, plan_fill, plan_mps, plan_pool_alone, plan_tidy
+from pulumi_tts.plan import Instance, PoolPlan, plan_fill, plan_mps, plan_pool_alone, plan_tidy
 from pulumi_tts.plan.mps import Card
-from pulumi_tts.plan.names import on_host
+from pulumi_tts.plan.names import internet_network, on_host
 
 
 class TtsPoolArgs(TypedDict):
@@ -31,8 +32,8 @@ class TtsPoolArgs(TypedDict):
     network: pulumi.Input[str]
     """The Docker network that the instances join; the edge must be on it too."""
     outside: NotRequired[pulumi.Input[str]]
-    """A network with a way out, which the instances of an engine that fetches models join as well, and what fetches
-    weights into a volume. Default for the latter: Docker's own."""
+    """A network with a way out, for the proxy to what an engine, or its weights, may be fetched from; with
+    `fetches_from: any`, for the instances themselves. Default: one of the pool's own, where it is needed."""
     pool: NotRequired[dict[str, Any]]
     """The pool as under `pools:` in docs/config.yaml; `name` is optional."""
     domain: NotRequired[str]
@@ -106,20 +107,21 @@ class TtsPool(pulumi.ComponentResource):
         """The instances on a host, with what is theirs."""
         return [made for instance, made in self._instances if instance.host == host]
 
-    def _weights(self, name: str, plan: PoolPlan, args: TtsPoolArgs, host: str | None) -> Weights | None:
+    def _weights(
+        self, name: str, plan: PoolPlan, args: TtsPoolArgs, host: str | None, internet: pulumi.Input[str] | None
+    ) -> Weights | None:
         """The weights that the instances on a host read: the stack's, else a volume of the pool's own."""
         if not plan.weights:
             return None
         if "weights" in args:
             here: TtsWeights = args["weights"][host]
             return here.of(plan.weights)
-        fill = plan_fill(Hub(), local_images(args.get("images")))
-        stack, outside = args.get("stack", name), args.get("outside")
+        fill = plan_fill(Hub(), f"{name}-weights", [plan.weights], local_images(args.get("images")))
         alone = TtsWeights(
             f"{name}-weights",
             fill,
-            stack=stack,
-            outside=outside,
+            stack=args.get("stack", name),
+            internet=internet,
             token=None,
             at=_at(args),
             away=None,
@@ -156,6 +158,7 @@ class TtsPool(pulumi.ComponentResource):
             networks=shared.networks,
             models=shared.models,
             weights=shared.weights,
+            way_out=shared.way_out,
             mps=mps[instance.host, instance.gpus[0]] if instance.mps else None,
             drain=plan.guard.drain if plan.guard else None,
             after=after,
@@ -166,15 +169,43 @@ class TtsPool(pulumi.ComponentResource):
 
     def _shared(self, name: str, plan: PoolPlan, args: TtsPoolArgs, host: str | None) -> "_Shared":
         """What the instances on a host share; ``host`` is absent for the edge's own."""
-        stack, fetches = args.get("stack", name), plan.container.fetches
-        weights = self._weights(name, plan, args, host)
-        if host is None:
+        stack, unconfined = args.get("stack", name), plan.container.unconfined
+        away: Elsewhere | None = args["elsewhere"][host] if host else None
+        internet = away.internet if away else self._internet(name, plan, args)
+        weights = self._weights(name, plan, args, host, internet)
+        way_out = self._way_out(plan, internet, stack, _at(args), away)
+        if away is None:
             image = image_on_host(f"{name}-image", plan.image, self)
-            networks = [args["network"], *([args["outside"]] if fetches and "outside" in args else [])]
-            return _Shared(image, networks, self._models(plan, stack), weights, _at(args), None)
-        away: Elsewhere = args["elsewhere"][host]
-        image = image_on_host(on_host(f"{name}-image", host), plan.image, self, away.options())
-        return _Shared(image, away.network(fetches), self._models(plan, stack, away), weights, away.at, away)
+            networks = [args["network"], *([internet] if unconfined and internet else [])]
+            return _Shared(image, networks, self._models(plan, stack), weights, way_out, _at(args), None)
+        image = image_on_host(on_host(f"{name}-image", away.name), plan.image, self, away.options())
+        models = self._models(plan, stack, away)
+        return _Shared(image, away.network(unconfined), models, weights, way_out, away.at, away)
+
+    def _internet(self, name: str, plan: PoolPlan, args: TtsPoolArgs) -> pulumi.Input[str] | None:
+        """The network with a way out on the edge's host: the given one, else one of the pool's own, if it needs one."""
+        if "outside" in args or "plan" in args:
+            return args.get("outside")
+        if not (plan.way_out or plan.weights or plan.container.unconfined):
+            return None
+        options = pulumi.ResourceOptions(parent=self)
+        return made_network(internet_network(name), args.get("stack", name), options, options=APART)
+
+    def _way_out(
+        self,
+        plan: PoolPlan,
+        internet: pulumi.Input[str] | None,
+        stack: str,
+        at: Endpoint,
+        away: Elsewhere | None,
+    ) -> TtsWayOut | None:
+        """The proxy on a host to what the engine may fetch from."""
+        if not (plan.way_out and internet):
+            return None
+        here = pulumi.ResourceOptions.merge(away.options() if away else None, pulumi.ResourceOptions(parent=self))
+        way_out = plan.way_out.on(away.name) if away else plan.way_out
+        at, silent = (away.at, away.silent) if away else (at, False)
+        return TtsWayOut(way_out, stack=stack, internet=internet, at=at, silent=silent, opts=here)
 
     def _models(self, plan: PoolPlan, stack: str, away: Elsewhere | None = None) -> pulumi.Output[str] | None:
         if not plan.models_volume:
@@ -200,6 +231,7 @@ class _Shared:
     networks: list[pulumi.Input[str]]
     models: pulumi.Output[str] | None
     weights: Weights | None
+    way_out: TtsWayOut | None
     at: Endpoint
     away: Elsewhere | None
     """The host, if it is not the edge's."""
@@ -214,8 +246,8 @@ def _planned(name: str, args: TtsPoolArgs) -> PoolPlan:
     domain = args.get("domain", "localhost")
     pool = load_pool(written, domain)
     gpus = load_part(list[Gpu], args.get("gpus", []), "gpus")
-    base = base_image(local_images(args.get("images")))
-    return plan_pool_alone(pool, gpus, name, domain=domain, base=base, https=args.get("https", False))
+    local = local_images(args.get("images"))
+    return plan_pool_alone(pool, gpus, name, domain=domain, local_images=local, https=args.get("https", False))
 
 
 def _guarded(plan: PoolPlan) -> dict[str, Any]:

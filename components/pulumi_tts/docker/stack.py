@@ -14,7 +14,7 @@ from pulumi_tts.docker.elsewhere import Elsewhere, elsewhere, provider, remember
 from pulumi_tts.docker.endpoint import Endpoint, endpoint
 from pulumi_tts.docker.failure import fail_after
 from pulumi_tts.docker.guard import EnvoyGuard, EnvoyGuardArgs
-from pulumi_tts.docker.hardening import made_network
+from pulumi_tts.docker.hardening import APART, made_network
 from pulumi_tts.docker.jaeger import TtsJaeger
 from pulumi_tts.docker.meter import Meter
 from pulumi_tts.docker.mps import TtsMps
@@ -29,9 +29,10 @@ from pulumi_tts.docker.weights import TtsWeights
 from pulumi_tts.plan import PoolPlan, StackPlan, Survey, plan_stack
 from pulumi_tts.plan.admission import admission
 from pulumi_tts.plan.mps import Card, MpsDaemon
+from pulumi_tts.plan.names import internet_network
 from pulumi_tts.plan.observability import ObservabilityPlan
 from pulumi_tts.plan.tidy import TidyPlan
-from pulumi_tts.render.placement import left_behind_text, missing_text, placement_table, silent_text
+from pulumi_tts.render.placement import left_behind_text, missing_text, placement_table, silent_text, unconfined_text
 
 
 class SpeechStackArgs(TypedDict):
@@ -144,22 +145,33 @@ class SpeechStack(pulumi.ComponentResource):
     def _say(self, plan: StackPlan) -> None:
         if table := placement_table(plan.placement):
             pulumi.log.info(table, self)
+        for pool in plan.pools:
+            if pool.container.unconfined:
+                pulumi.log.warn(unconfined_text(pool.name), self)
         for left in plan.left_behind:
             pulumi.log.warn(left_behind_text(left), self)
 
     def _edge_host(self, plan: StackPlan) -> "_EdgeHost":
         at = endpoint(plan.edge_host.docker, plan.edge_host.certificates)
         host = provider(f"{plan.name}-host", at, self)
-        # Without a way out: what an engine is made to fetch by a request cannot leave the machine. Engines that fetch
-        # their models by themselves have a second network, and this protection not.
+        # Without a way out: what an engine is made to fetch by a request cannot leave the machine.
         network = self._network(f"{plan.name}-network", plan, host, internal=True)
-        outside = self._network(f"{plan.name}-outside", plan, host) if plan.edge_host.fetches else None
-        return _EdgeHost(at, host, pulumi.ResourceOptions(parent=self, providers={"docker": host}), network, outside)
+        # For the proxies to what may be fetched from, and for engines that may fetch from anywhere.
+        name = internet_network(plan.name)
+        internet = self._network(name, plan, host, options=APART) if plan.edge_host.fetches else None
+        return _EdgeHost(at, host, pulumi.ResourceOptions(parent=self, providers={"docker": host}), network, internet)
 
     def _network(
-        self, name: str, plan: StackPlan, host: docker.Provider, internal: bool | None = None
+        self,
+        name: str,
+        plan: StackPlan,
+        host: docker.Provider,
+        *,
+        internal: bool | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> pulumi.Output[str]:
-        return made_network(name, plan.name, pulumi.ResourceOptions(parent=self, provider=host), internal=internal)
+        here = pulumi.ResourceOptions(parent=self, provider=host)
+        return made_network(name, plan.name, here, internal=internal, options=options)
 
     def _guard(
         self,
@@ -218,6 +230,7 @@ class SpeechStack(pulumi.ComponentResource):
             args["meter"] = meter
         if guard:
             args["after"] = guard
+            args["guard_token"] = guard.token
         return TraefikEdge(plan.edge.name, args, here.options)
 
     def _watching(
@@ -259,7 +272,7 @@ class SpeechStack(pulumi.ComponentResource):
                 f"{plan.name}-weights",
                 plan.fill,
                 stack=plan.name,
-                outside=away.outside if away else here.outside,
+                internet=away.internet if away else here.internet,
                 token=token,
                 at=away.at if away else here.at,
                 away=away,
@@ -288,8 +301,8 @@ class SpeechStack(pulumi.ComponentResource):
             "docker": here.at.url,
             "certificates": here.at.certificates,
         }
-        if here.outside:
-            args["outside"] = here.outside
+        if here.internet:
+            args["outside"] = here.internet
         if guard and pool.guard:
             # So that a pool's first instances find it, and its last ones are drained.
             args["after"] = guard
@@ -343,7 +356,7 @@ class _EdgeHost:
     options: pulumi.ResourceOptions
     network: pulumi.Output[str]
     """Without a way out."""
-    outside: pulumi.Output[str] | None
+    internet: pulumi.Output[str] | None
     """With one; absent where nothing is fetched here."""
 
 

@@ -19,7 +19,9 @@ from pulumi_tts.docker.endpoint import Endpoint, client
 from pulumi_tts.docker.hardening import HOST_LABEL, container_options, hardened, volume_labels
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
+from pulumi_tts.docker.way_out import TtsWayOut, resolvers
 from pulumi_tts.plan.names import on_host, weights_volume
+from pulumi_tts.plan.way_out import proxy_environment
 from pulumi_tts.plan.weights import FilledWeights, FillPlan
 from pulumi_tts.render.fill import fill_job
 
@@ -54,7 +56,7 @@ class TtsWeights(pulumi.ComponentResource):
         fill: FillPlan,
         *,
         stack: str,
-        outside: pulumi.Input[str] | None,
+        internet: pulumi.Input[str] | None,
         token: pulumi.Input[str] | None,
         at: Endpoint,
         away: Elsewhere | None,
@@ -63,7 +65,8 @@ class TtsWeights(pulumi.ComponentResource):
         name = on_host(name, away.name) if away else name
         super().__init__("tts:index:TtsWeights", name, None, opts)
         self._stack, self._fill, self._at, self._away = stack, fill, at, away
-        self._outside, self._token = outside, token
+        self._token = token
+        self._way_out = self._made_way_out(internet)
         self._image = image_on_host(f"{name}-image", fill.image, self)
         self._made: dict[str, Weights] = {}
         self.register_outputs({})
@@ -98,6 +101,15 @@ class TtsWeights(pulumi.ComponentResource):
 
         return Weights(volume.name, pulumi.Output.all(container.id, container.labels.apply(run_made)).apply(ready))
 
+    def _made_way_out(self, internet: pulumi.Input[str] | None) -> TtsWayOut | None:
+        """The proxy to the hub; one for all weights on the host."""
+        if not (self._fill.way_out and internet):
+            return None
+        plan = self._fill.way_out.on(self._away.name) if self._away else self._fill.way_out
+        silent = bool(self._away and self._away.silent)
+        opts = pulumi.ResourceOptions(parent=self)
+        return TtsWayOut(plan, stack=self._stack, internet=internet, at=self._at, silent=silent, opts=opts)
+
     @property
     def _out_of_reach(self) -> bool:
         """Whether there is no Docker to be asked: on a host that does not answer, and on mocks."""
@@ -107,12 +119,19 @@ class TtsWeights(pulumi.ComponentResource):
         # Docker's provider takes what is uploaded for no secret, and shows it in previews and in the state.
         content = pulumi.Output.secret(self._token) if self._token else None
         token = [docker.ContainerUploadArgs(file=_TOKEN, content=content)] if content else None
-        networks = [docker.ContainerNetworksAdvancedArgs(name=self._outside)] if self._outside else None
+        way_out = self._way_out
+        networks = [docker.ContainerNetworksAdvancedArgs(name=way_out.network)] if way_out else None
+        proxied = proxy_environment() if way_out else {}
         return docker.Container(
             name,
             name=name,
             image=self._image,
-            envs=[f"FILL={fill_job(weights)}", f"HF_ENDPOINT={self._fill.endpoint}"],
+            envs=[
+                f"FILL={fill_job(weights)}",
+                f"HF_ENDPOINT={self._fill.endpoint}",
+                *(f"{key}={url}" for key, url in proxied.items()),
+            ],
+            dns=resolvers(unconfined=False),
             user=_USER,
             # Docker uploads a token into no other.
             read_only=token is None,
@@ -124,7 +143,7 @@ class TtsWeights(pulumi.ComponentResource):
             must_run=False,
             restart="no",
             **hardened(self._stack, "weights", _MEMORY, {RUN_LABEL: run}),
-            opts=container_options(self),
+            opts=container_options(self, after=[way_out.container] if way_out else []),
         )
 
 
@@ -175,7 +194,9 @@ async def filled(container_id: str, at: Endpoint, weights: FilledWeights, say: C
             "`pulumi up` follows it."
         ) from None
     if state["ExitCode"]:
-        last = lines[-1] if lines else f"its container ended with status {state['ExitCode']}"
+        # Not simply the last line: what a library says beside it comes by another pipe, and may arrive later.
+        ended = f"its container ended with status {state['ExitCode']}"
+        last = next((line for line in reversed(lines) if line.startswith(_FAILED)), lines[-1] if lines else ended)
         raise pulumi.RunError(
             f"{weights.called} was not fetched: {last.removeprefix(_FAILED)}. Nothing that needs it was started. What "
             "has arrived is kept; the next `pulumi up` goes on from there."

@@ -11,6 +11,7 @@ from pulumi_tts.plan.oidc import OidcPlan, session_cookie
 
 __all__ = [
     "AUTH_PORT",
+    "EDGE_HEADER",
     "LONGEST_KEY",
     "OTHER_SPELLINGS",
     "USER_HEADER",
@@ -36,6 +37,9 @@ OTHER_SPELLINGS = tuple(
 """What programs that take `_` for `-` in a header's name would read as that header."""
 WITHOUT_USER = (USER_HEADER, "")
 """Takes it away before an engine that the edge asks itself."""
+
+EDGE_HEADER = "X-Pulumi-Tts-Edge"
+"""Says to the guard that it is the edge who asks, by a secret that the two share; no engine gets it."""
 
 AUTH_PORT = 8082
 """Where the guard tells the edge whether a key or a token is good."""

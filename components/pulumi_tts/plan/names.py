@@ -21,6 +21,16 @@ def weights_volume(stack: str, weights: str) -> str:
     return f"{stack}-weights-{weights}"
 
 
+def way_out_name(of: str) -> str:
+    """The proxy through which a pool's instances, or what fetches weights, reach what they may fetch from."""
+    return f"{of}-way-out"
+
+
+def internet_network(stack: str) -> str:
+    """The network with a way out, of those proxies and of engines that may fetch from anywhere."""
+    return f"{stack}-internet"
+
+
 def tidy_name(stack: str, host: str, uid: int) -> str:
     """The container that keeps the outputs of a user's engines within their limits."""
     return f"{stack}-tidy-{host}-{uid}"

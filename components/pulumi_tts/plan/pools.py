@@ -12,11 +12,12 @@ from pulumi_tts.config.profile import Health, Profile
 from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.graphics import MpsClient
 from pulumi_tts.plan.guard import GuardedInstance, PoolGuardPlan, plan_pool_guard
-from pulumi_tts.plan.images import Image, engine_image
+from pulumi_tts.plan.images import Image, base_image, engine_image
 from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.ports import Published
 from pulumi_tts.plan.routes import HTTP_PORT, Route, instance_routes, shared_routes
 from pulumi_tts.plan.tracing import otel_environment
+from pulumi_tts.plan.way_out import WayOutPlan, plan_way_out, proxy_environment
 from pulumi_tts.plan.weights import FilledWeights, filled_weights
 
 
@@ -55,8 +56,8 @@ class Container:
     models: str | None
     weights: str | None
     """Where the weights' volume is mounted, read-only."""
-    fetches: bool
-    """Whether it has a way out to the internet."""
+    unconfined: bool
+    """Whether it reaches the whole internet, by no proxy."""
     user: str
     read_only: bool
     writable: tuple[str, ...]
@@ -82,6 +83,8 @@ class PoolPlan:
     outputs_limit: OutputsLimit | None
     weights: FilledWeights | None
     """What is fetched into a volume before the instances start."""
+    way_out: WayOutPlan | None = None
+    """The proxy to what the engine may fetch from, on each host that has instances; absent where there is nothing."""
     guard: PoolGuardPlan | None = None
     """What the guard does for the pool; absent where the edge balances its instances itself."""
 
@@ -100,7 +103,7 @@ def plan_pool(
     pool: Pool,
     resource_name: str,
     domain: str,
-    base: str,
+    local_images: bool,
     *,
     places: Sequence[Place],
     published: Mapping[str, Published] | None = None,
@@ -110,10 +113,11 @@ def plan_pool(
 ) -> PoolPlan:
     """What follows from a pool's config.
 
-    ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``base`` is what the images of
-    our own start from, ``places`` says where each instance runs, and ``published`` by which port it is reached, by its
-    container's name, if it is not on the edge's host. ``https`` says that browsers come by HTTPS alone; ``mps`` are
-    the cards with MPS, by host and card. ``traces`` is where engines on the edge's host send their spans.
+    ``resource_name`` begins the names of what is made, ``domain`` fills `{domain}` in, ``local_images`` says that no
+    container registry is to be asked, ``places`` says where each instance runs, and ``published`` by which port it is
+    reached, by its container's name, if it is not on the edge's host. ``https`` says that browsers come by HTTPS
+    alone; ``mps`` are the cards with MPS, by host and card. ``traces`` is where engines on the edge's host send their
+    spans.
     """
     profile = pool.profile
     names = [instance_name(resource_name, number) for number in range(1, len(places) + 1)]
@@ -129,13 +133,14 @@ def plan_pool(
         name=pool.name,
         resource_name=resource_name,
         engine=pool.engine_name,
-        image=engine_image(profile, base),
+        image=engine_image(profile, base_image(local_images)),
         container=_container(pool, profile),
         instances=instances,
         shared_routes=tuple(shared_routes(pool, profile, domain, upstreams)),
         instance_routes=tuple(instance_routes(pool, profile, domain, upstreams)),
         outputs_limit=pool.outputs_limit,
         weights=filled_weights(profile),
+        way_out=plan_way_out(resource_name, f"pool {pool.name}", profile.fetches_from, local_images),
         guard=plan_pool_guard(pool, resource_name, [_guarded(instance) for instance in instances], https=https),
     )
 
@@ -175,12 +180,14 @@ def _container(pool: Pool, profile: Profile) -> Container:
     return Container(
         port=profile.port,
         command=_command(profile),
-        environment=tuple(sorted((_base_path(pool, profile) | _slots(profile) | profile.environment).items())),
+        environment=tuple(
+            sorted((_proxy(profile) | _base_path(pool, profile) | _slots(profile) | profile.environment).items())
+        ),
         health=profile.health,
         outputs=profile.outputs,
         models=profile.models,
         weights=profile.weights.directory if profile.weights else None,
-        fetches=profile.fetches,
+        unconfined=profile.fetches_from == "any",
         user=profile.user,
         read_only=profile.read_only,
         writable=tuple(profile.writable),
@@ -201,6 +208,11 @@ def _command(profile: Profile) -> tuple[str, ...] | None:
         "{directory}": weights.directory or "",
     }
     return tuple(known.get(word, word) for word in profile.command)
+
+
+def _proxy(profile: Profile) -> dict[str, str]:
+    """The variables that tell an engine by which proxy it fetches, if it does."""
+    return proxy_environment() if profile.fetches_from and profile.fetches_from != "any" else {}
 
 
 def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:

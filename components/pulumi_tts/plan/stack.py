@@ -17,7 +17,7 @@ from pulumi_tts.plan.fleet import Place
 from pulumi_tts.plan.front import plan_front
 from pulumi_tts.plan.grafana import GrafanaPlan, grafana_page, plan_grafana
 from pulumi_tts.plan.guard import GuardPlan, PoolGuardPlan, by_way_of, plan_guard
-from pulumi_tts.plan.images import base_image, refuse_registries
+from pulumi_tts.plan.images import refuse_registries
 from pulumi_tts.plan.keeper import HostKept, plan_keeper
 from pulumi_tts.plan.meter import MeterPlan, plan_meter
 from pulumi_tts.plan.mps import MpsDaemon, plan_mps
@@ -50,11 +50,11 @@ class HostPlan:
     instances: tuple[str, ...]
     """The containers of the instances that run here."""
     fetches: bool
-    """Whether anything is fetched here, by engines themselves or for them, and so needs a way out."""
+    """Whether anything is fetched here, by engines themselves or for them."""
     fills: bool
     """Whether any weights are fetched into a volume here."""
     confines: bool
-    """Whether any of them needs none."""
+    """Whether any of them is not free to fetch from anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,6 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
     found = survey or Survey()
     if local_images:
         refuse_registries(stack.pools)
-    base = base_image(local_images)
     names = {pool.name: pool_name(name, pool.name) for pool in stack.pools}
     keys = {
         instance_name(names[pool.name], number): (pool.name, number)
@@ -150,7 +149,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
             pool,
             names[pool.name],
             stack.domain,
-            base,
+            local_images,
             places=placement.of(pool.name),
             published=published,
             https=stack.edge.https is not None,
@@ -201,7 +200,7 @@ def plan_stack(stack: Stack, name: str, local_images: bool, survey: Survey | Non
         guard=guard,
         placement=placement,
         left_behind=tuple(_left_behind(pools, found.running)),
-        fill=plan_fill(stack.hub, local_images),
+        fill=plan_fill(stack.hub, name, [pool.weights for pool in pools], local_images),
         tidy=plan_tidy(name, pools, local_images),
         mps=plan_mps(name, pools, local_images),
         observability=observability,
@@ -223,9 +222,9 @@ def _host(host: Host, pools: Iterable[PoolPlan], silent: frozenset[str]) -> Host
         certificates=host.certificates,
         silent=host.name in silent,
         instances=tuple(instance.name for _, instance in here),
-        fetches=any(pool.container.fetches or pool.weights for pool, _ in here),
+        fetches=any(pool.container.unconfined or pool.way_out or pool.weights for pool, _ in here),
         fills=any(pool.weights for pool, _ in here),
-        confines=any(not pool.container.fetches for pool, _ in here),
+        confines=any(not pool.container.unconfined for pool, _ in here),
     )
 
 
@@ -305,7 +304,7 @@ def _long_names(plan: StackPlan) -> Iterator[Problem]:
 
 
 def plan_pool_alone(
-    pool: Pool, gpus: Sequence[Gpu], resource_name: str, *, domain: str, base: str, https: bool = False
+    pool: Pool, gpus: Sequence[Gpu], resource_name: str, *, domain: str, local_images: bool, https: bool = False
 ) -> PoolPlan:
     """What follows from the config of a pool that stands by itself, on one host with these cards.
 
@@ -323,7 +322,15 @@ def plan_pool_alone(
     if placement is None:
         raise ConfigError(_as_written_alone(problem) for problem in problems)
     places = placement.of(pool.name)
-    return plan_pool(pool, resource_name, domain, base, places=places, https=https, mps=placement.mps)
+    return plan_pool(
+        pool,
+        resource_name,
+        domain,
+        local_images,
+        places=places,
+        https=https,
+        mps=placement.mps,
+    )
 
 
 def _as_written_alone(problem: Problem) -> Problem:

@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pulumi_tts.config.hub import Hub
 from pulumi_tts.config.profile import Profile
 from pulumi_tts.plan.images import Image, own_image
+from pulumi_tts.plan.way_out import WayOutPlan, hub_sources, plan_way_out
 
 _CALLED_AT_MOST = 40
 
@@ -46,11 +48,20 @@ class FillPlan:
     endpoint: str
     token_key: str | None
     """The config key of the hub's token; absent without one."""
+    way_out: WayOutPlan | None
+    """The proxy to the hub and whatever else the weights come from; absent where nothing is fetched."""
 
 
-def plan_fill(hub: Hub, local_images: bool) -> FillPlan:
-    """What follows from the hub's config."""
-    return FillPlan(own_image("fill", local_images), hub.endpoint, hub.token.secret if hub.token else None)
+def plan_fill(hub: Hub, name: str, weights: Iterable[FilledWeights | None], local_images: bool) -> FillPlan:
+    """What follows from the hub's config; ``name`` begins that of its way out, ``weights`` are all."""
+    wanted = [each for each in weights if each]
+    links = [link.url for each in wanted for link in each.links]
+    return FillPlan(
+        image=own_image("fill", local_images),
+        endpoint=hub.endpoint,
+        token_key=hub.token.secret if hub.token else None,
+        way_out=plan_way_out(name, "weights", hub_sources(hub, links), local_images) if wanted else None,
+    )
 
 
 def filled_weights(profile: Profile) -> FilledWeights | None:

@@ -12,7 +12,7 @@ from pulumi_tts.plan.admission import ADMIT
 from pulumi_tts.plan.edge import DiscoveryPlan, EdgePlan
 from pulumi_tts.plan.socket_proxy import DISCOVERY_USER
 from pulumi_tts.render.traefik import IN_CONTAINER, ping_arguments, web_arguments
-from pulumi_tts.render.traefik_auth import NO_SESSION, NO_USER
+from pulumi_tts.render.traefik_auth import NO_USER, without_session
 from pulumi_tts.render.traefik_front import refusing_encoded
 from pulumi_tts.render.traefik_tls import entry_point
 from pulumi_tts.render.traefik_tracing import untraced_routers
@@ -88,7 +88,7 @@ def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
         "priority": _LAST,
         "entryPoints": [entry_point(https=edge.tls is not None)],
         "service": NAME,
-        "middlewares": [_PATHS, NO_USER, *([NO_SESSION] if edge.auth.oidc else []), NAME],
+        "middlewares": [_PATHS, NO_USER, *without_session(shown=edge.auth.oidc is not None), NAME],
     }
     balancer = {
         "servers": [{"url": f"http://{plan.name}:{IN_CONTAINER.web}"}],

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi_tts.plan.auth import AUTH_PORT, USER_HEADER
+from pulumi_tts.plan.auth import AUTH_PORT, EDGE_HEADER, USER_HEADER
 from pulumi_tts.plan.front import FrontPlan
 from pulumi_tts.plan.guard import (
     INSTANCE_HEADER,
@@ -30,7 +30,7 @@ from pulumi_tts.plan.guard import (
 from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.tracing import COLLECTOR_PORT
 from pulumi_tts.render.buckets import BUCKETS
-from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
+from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager, only_the_edge
 from pulumi_tts.render.envoy_log import access_logs
 from pulumi_tts.render.envoy_parts import Tree, to_json
 from pulumi_tts.render.envoy_parts import address as _address
@@ -240,9 +240,9 @@ def _front_manager(guard: GuardPlan, layout: Layout) -> Tree:
         "request_timeout": _seconds(guard.front.upload_time * 1000),
         # Silence is measured towards the instance; here it would also end what waits.
         "stream_idle_timeout": "0s",
-        "http_filters": [_upload_limit(), _router()],
+        "http_filters": [only_the_edge(layout.files), _upload_limit(), _router()],
         # What a WebSocket carries is no upload.
-        "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router()]}],
+        "upgrade_configs": [{"upgrade_type": "websocket", "filters": [only_the_edge(layout.files), _router()]}],
         "local_reply_config": _local_replies(),
         "access_log": access_logs(guard.front, layout.logs if guard.metered else None),
     }
@@ -495,7 +495,7 @@ def _inner_route(pool: PoolGuardPlan, stall: int, retries: int, *conditions: Tre
                 "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
             },
         },
-        "request_headers_to_remove": [POOL_HEADER, ROUTE_HEADER, USER_HEADER, "x-envoy-external-address"],
+        "request_headers_to_remove": [POOL_HEADER, ROUTE_HEADER, USER_HEADER, EDGE_HEADER, "x-envoy-external-address"],
         "response_headers_to_add": [
             {"header": {"key": INSTANCE_HEADER, "value": "%UPSTREAM_HOST_NAME%"}},
         ],

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pulumi_tts.plan.auth import (
     COOKIES_PATH,
+    EDGE_HEADER,
     EMAIL_HEADER,
     JWT_PATH,
     KEYS_PATH,
@@ -30,6 +31,8 @@ from pulumi_tts.render.envoy_parts import Tree, address, extension, resources, t
 
 ROUTES = "auth"
 """Of the route table, and of its file, which the courier itself moves into place: the keeper has no part in it."""
+EDGE = "edge"
+"""Of the filter that lets nobody but the edge ask, and of its file, which comes as the former's does."""
 LIMITED_AGAIN = "1"
 """Seconds after which a client may come again that had too many requests under way."""
 
@@ -164,6 +167,28 @@ def _cookie_check(session_cookie: str) -> str:
     return script
 
 
+def only_the_edge(files: str) -> Tree:
+    """The first filter of whatever is for the edge alone; what it compares with is a file in the folder ``files``.
+
+    Whoever runs beside the guard reaches its ports too, and could name a pool that is not theirs.
+    """
+    return {
+        "name": EDGE,
+        "config_discovery": {
+            "config_source": watched(f"{files}/{EDGE}.json"),
+            "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"],
+        },
+    }
+
+
+def edge_file(token: str) -> str:
+    """That file; ``token`` is what the edge and the guard share."""
+    shown = {"header": {"name": EDGE_HEADER, "string_match": {"exact": token}}}
+    policies = {"edge": {"permissions": [{"any": True}], "principals": [shown]}}
+    rules = {**typed("extensions.filters.http.rbac.v3.RBAC"), "rules": {"action": "ALLOW", "policies": policies}}
+    return resources([{**typed("config.core.v3.TypedExtensionConfig"), "name": EDGE, "typed_config": rules}])
+
+
 def auth_manager(auth: GuardAuthPlan, files: str) -> Tree:
     """The connection manager in which the edge asks; its routes are a file in the folder ``files``."""
     return {
@@ -182,7 +207,8 @@ def auth_manager(auth: GuardAuthPlan, files: str) -> Tree:
             )
         ],
         "http_filters": [
-            # First: it takes the name away that another has found.
+            only_the_edge(files),
+            # Before the others: it takes the name away that another has found.
             *([_token_filter(auth.jwt)] if auth.jwt else []),
             extension(_LUA, "filters.http.lua.v3.Lua", source_codes=_scripts(auth)),
             extension(_RBAC, "filters.http.rbac.v3.RBAC"),

@@ -73,6 +73,14 @@ def left_behind_text(left: LeftBehind) -> str:
     )
 
 
+def unconfined_text(pool: str) -> str:
+    """What is said of a pool whose engine may fetch from anywhere."""
+    return (
+        f"{pool} has fetches_from: any. Who makes its engine fetch something, by a request, reaches the whole internet "
+        "and your network with it, and what is in its container can be sent anywhere. Name the hosts that it needs"
+    )
+
+
 def missing_text(instance: str, host: str) -> str:
     """What is said of an instance that is remembered on a host, and is not there."""
     return (

@@ -1,13 +1,15 @@
 """Who may come in, and how much they may ask for, as Traefik reads it: the first middlewares of every route.
 
-They are, in this order: the client's own identity is taken away; the login, which puts the right one in its place; what
-was shown to come in is taken away; the limits, which count by who came in.
+They are, in this order: the client's own identity is taken away; what the edge shows to the guard is put there, if that
+is asked; the login, which puts the right identity in its place; what was shown to come in is taken away; the limits,
+which count by who came in; and what the edge shows is taken away, if the request goes straight to an instance.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pulumi_tts.plan.auth import (
+    EDGE_HEADER,
     JWT_PATH,
     KEYS_PATH,
     LIMITED_PATH,
@@ -18,12 +20,16 @@ from pulumi_tts.plan.auth import (
     Login,
 )
 from pulumi_tts.plan.edge import settled
+from pulumi_tts.plan.guard import POOL_HEADER
 from pulumi_tts.plan.routes import Route
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 NO_USER = "edge_no-user"
 """Takes away what a client says of who it is; every route to anywhere begins with it."""
 
+TO_GUARD = "edge_to-guard"
+"""Puts what the edge shows to the guard where the guard is asked next."""
+_PAST_GUARD = "edge_past-guard"
 _GUESSES = "edge_guesses"
 _BASIC = "edge_basic"
 _JWT = "edge_jwt"
@@ -57,7 +63,8 @@ def first_middlewares(route: Route, auth: EdgeAuthPlan, *, page: bool = False) -
     """
     settled_route = settled(route, auth)
     login = settled_route.login
-    chain = [NO_USER]
+    asks = asks_guard(route, auth)
+    chain = [NO_USER, *([TO_GUARD] if asks else [])]
     if login is Login.basic:
         chain += [_GUESSES, _BASIC]
     elif login is Login.api_keys:
@@ -68,7 +75,30 @@ def first_middlewares(route: Route, auth: EdgeAuthPlan, *, page: bool = False) -
         chain += [HAS_SESSION_PAGE if page else HAS_SESSION, SESSION_USER]
     elif auth.oidc:
         chain.append(NO_SESSION)
-    return chain + list(_limits(settled_route, auth.trusted_proxies))
+    chain += _limits(settled_route, auth.trusted_proxies)
+    return chain + ([_PAST_GUARD] if asks and not _leads_to_guard(route) else [])
+
+
+def without_session(*, shown: bool) -> list[str]:
+    """The middlewares of a route to what no session is for; ``shown`` says that browsers show one there."""
+    return [TO_GUARD, NO_SESSION, _PAST_GUARD] if shown else []
+
+
+def asks_guard(route: Route, auth: EdgeAuthPlan) -> bool:
+    """Whether the guard is asked about a route's requests, or gets them."""
+    own = settled(route, auth)
+    return _leads_to_guard(route) or bool(auth.oidc or own.login in (Login.api_keys, Login.jwt) or _limits(own, ()))
+
+
+def _leads_to_guard(route: Route) -> bool:
+    return POOL_HEADER in dict(route.request_headers)
+
+
+def guard_file(token: str) -> str:
+    """The file of what the edge shows to the guard, and takes away again; ``token`` is what the two share."""
+    shown = {TO_GUARD: {EDGE_HEADER: token}, _PAST_GUARD: _taken_away(EDGE_HEADER)}
+    middlewares = {name: {"headers": {"customRequestHeaders": headers}} for name, headers in shown.items()}
+    return yaml_text({"http": {"middlewares": middlewares}})
 
 
 def login_file(routes: Iterable[Route], auth: EdgeAuthPlan, hashes: Mapping[str, str]) -> str:
@@ -112,7 +142,7 @@ def _asked(auth: EdgeAuthPlan, path: str) -> Tree:
     return {
         "forwardAuth": {
             "address": f"{auth.checked_at}{path}",
-            "authRequestHeaders": list(_SHOWN_IN),
+            "authRequestHeaders": [*_SHOWN_IN, EDGE_HEADER],
             "authResponseHeaders": [USER_HEADER],
             "headerField": USER_HEADER,
             "maxResponseBodySize": _LONGEST_ANSWER,
@@ -166,5 +196,10 @@ def _limits(route: Route, trusted_proxies: Collection[str]) -> Tree:
 
 
 def _limited() -> dict[str, Any]:
-    page = {"status": ["429"], "service": _LIMITED, "query": LIMITED_PATH, "errorRequestHeaders": ["Accept"]}
+    page = {
+        "status": ["429"],
+        "service": _LIMITED,
+        "query": LIMITED_PATH,
+        "errorRequestHeaders": ["Accept", EDGE_HEADER],
+    }
     return {"errors": page}

@@ -6,7 +6,15 @@ asked on every route, also those that ask for none, what is left of the cookies 
 
 from collections.abc import Sequence
 
-from pulumi_tts.plan.auth import COOKIES_PATH, EMAIL_HEADER, SESSION_PATH, SIGNED_OUT_PATH, USER_HEADER, EdgeAuthPlan
+from pulumi_tts.plan.auth import (
+    COOKIES_PATH,
+    EDGE_HEADER,
+    EMAIL_HEADER,
+    SESSION_PATH,
+    SIGNED_OUT_PATH,
+    USER_HEADER,
+    EdgeAuthPlan,
+)
 from pulumi_tts.plan.oidc import CALLBACK_PATH, SIGN_OUT_PATH, OidcPlan
 from pulumi_tts.render import oauth2_proxy
 from pulumi_tts.render.traefik_auth import (
@@ -15,6 +23,7 @@ from pulumi_tts.render.traefik_auth import (
     NO_SESSION,
     NO_USER,
     SESSION_USER,
+    TO_GUARD,
     by_address,
 )
 from pulumi_tts.render.traefik_front import PATHS
@@ -42,9 +51,12 @@ def session_file(auth: EdgeAuthPlan, oidc: OidcPlan) -> str:
         HAS_SESSION_PAGE: _asked(oidc.asked_at + oauth2_proxy.PAGE_PATH, ["Cookie"], [EMAIL_HEADER]),
         # What the guard does not answer, is taken away.
         SESSION_USER: _asked(
-            guard + SESSION_PATH, ["Cookie", EMAIL_HEADER], ["Cookie", EMAIL_HEADER, USER_HEADER], USER_HEADER
+            guard + SESSION_PATH,
+            ["Cookie", EMAIL_HEADER, EDGE_HEADER],
+            ["Cookie", EMAIL_HEADER, USER_HEADER],
+            USER_HEADER,
         ),
-        NO_SESSION: _asked(guard + COOKIES_PATH, ["Cookie"], ["Cookie"]),
+        NO_SESSION: _asked(guard + COOKIES_PATH, ["Cookie", EDGE_HEADER], ["Cookie"]),
         _PACE: {
             "rateLimit": {
                 "average": _LOGINS,
@@ -83,7 +95,7 @@ def _routers(oidc: OidcPlan) -> Tree:
             **both,
             "rule": f"{host} && Path(`/`)",
             "service": _GUARD,
-            "middlewares": [PATHS, NO_USER, _SIGNED_OUT],
+            "middlewares": [PATHS, NO_USER, TO_GUARD, _SIGNED_OUT],
         },
     }
 

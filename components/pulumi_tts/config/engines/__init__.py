@@ -50,7 +50,7 @@ def name_of(module: ModuleType) -> str:
 
 
 def cannot(module: ModuleType) -> dict[str, str]:
-    """In what an engine cannot be confined as all others are (`user`, `read_only`, `fetches`), and why."""
+    """In what an engine cannot be confined as all others are (`user`, `read_only`, `fetches_from`), and why."""
     reasons: dict[str, str] = getattr(module, "CANNOT", {})
     return reasons
 

@@ -55,7 +55,7 @@ that, it is not root, its root file system is read-only, and its network has no 
 |---|---|---|
 """
 
-HAS = {"user": "root, without a capability", "read_only": "a writable root", "fetches": "a way out"}
+HAS = {"user": "root, without a capability", "read_only": "a writable root", "fetches_from": "a way out by a proxy"}
 
 BY_HAND = """\
 ## A volume filled by hand
@@ -100,7 +100,7 @@ def _row(name: str, profile: Profile) -> str:
         size_text(profile.vram) if profile.vram else "-",
         size_text(profile.memory),
         _weights(profile),
-        "yes" if profile.fetches else "-",
+        ", ".join(f"`{source}`" for source in profile.fetches_from) or "-",
     )
     return f"| {' | '.join(cells)} |"
 

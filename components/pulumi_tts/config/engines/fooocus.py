@@ -14,6 +14,7 @@ VRAM: its readme asks for 4 GB at least, 8 GB with older cards. It runs as uid 1
 `/content/app` at each start, hence the writable root.
 """
 
+from pulumi_tts.config.fetching import HUGGING_FACE
 from pulumi_tts.config.profile import Profile
 
 PROFILE = Profile.model_validate(
@@ -48,7 +49,7 @@ PROFILE = Profile.model_validate(
             "startup": "45m",
         },
         "models": "/content/data",
-        "fetches": True,
+        "fetches_from": list(HUGGING_FACE),
         "user": "1000:1000",
         "read_only": False,
         "vram": "8g",
@@ -59,5 +60,5 @@ PROFILE = Profile.model_validate(
 
 CANNOT = {
     "read_only": "it links folders into its own `/content/app` at each start",
-    "fetches": "its first start fetches its models",
+    "fetches_from": "its first start fetches its models",
 }

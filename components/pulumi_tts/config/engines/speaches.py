@@ -13,6 +13,7 @@ VRAM: no figure is reported. 4 GB is our guess at Kokoro and one small transcrib
 as uid 1000; its root was not tried read-only.
 """
 
+from pulumi_tts.config.fetching import HUGGING_FACE
 from pulumi_tts.config.profile import Profile
 
 PROFILE = Profile.model_validate(
@@ -27,7 +28,7 @@ PROFILE = Profile.model_validate(
             "startup": "2m",
         },
         "models": "/home/ubuntu/.cache/huggingface/hub",
-        "fetches": True,
+        "fetches_from": list(HUGGING_FACE),
         "user": "1000:1000",
         "read_only": False,
         "vram": "4g",
@@ -39,5 +40,5 @@ PROFILE = Profile.model_validate(
 
 CANNOT = {
     "read_only": "its root was not tried read-only",
-    "fetches": "models are fetched when a client asks for one",
+    "fetches_from": "models are fetched when a client asks for one",
 }

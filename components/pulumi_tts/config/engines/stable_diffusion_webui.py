@@ -15,6 +15,7 @@ VRAM: no figure; 8 GB is our guess at SDXL, and `--medvram` in a command of your
 checkpoints are switched (upstream's issue 9323). The time to load is a limit that we chose.
 """
 
+from pulumi_tts.config.fetching import HUGGING_FACE
 from pulumi_tts.config.profile import Profile
 
 PROFILE = Profile.model_validate(
@@ -57,7 +58,7 @@ PROFILE = Profile.model_validate(
         "outputs": "/outputs",
         "outputs_hold_more": True,
         "models": "/models",
-        "fetches": True,
+        "fetches_from": list(HUGGING_FACE),
         "read_only": False,
         "vram": "8g",
         "memory": "16g",
@@ -67,5 +68,5 @@ PROFILE = Profile.model_validate(
 
 CANNOT = {
     "read_only": "it writes below its own folder, and its root was not tried read-only",
-    "fetches": "tokenizers come from Hugging Face with the first model",
+    "fetches_from": "tokenizers come from Hugging Face with the first model",
 }

@@ -8,7 +8,7 @@ own; 24 000 Hz. Another model is another `weights`.
 MODEL is a directory here, which the stack fills: given a repository, vLLM-Omni fetches its newest state, whatever
 `--revision` says (`omni_snapshot_download` in its `entrypoints/omni_base.py` passes none on). It still needs a way
 out: for a voice's first use it fetches a tokenizer of another project (`s3tokenizer`, in its
-`models/cosyvoice3/cosyvoice3.py`), which it keeps in `/models`.
+`models/cosyvoice3/cosyvoice3.py`) from ModelScope, which it keeps in `/models`.
 
 Ready: `/health`, which answers after every stage was loaded, and 503 once its engine has died. It serves `/metrics`.
 A stop lets requests under way finish. 4 slots, by what others measured of CosyVoice2 on an L20: beyond 4
@@ -20,6 +20,7 @@ the other. 15 GB is that of a card with 24 GB; on a larger card, write 0.6 of it
 memory is larger than Docker's 64 MB. The image's tag is one that others run; it was not pulled here.
 """
 
+from pulumi_tts.config.fetching import MODELSCOPE
 from pulumi_tts.config.profile import Profile
 
 PROFILE = Profile.model_validate(
@@ -58,7 +59,7 @@ PROFILE = Profile.model_validate(
             "startup": "30m",
         },
         "models": "/models",
-        "fetches": True,
+        "fetches_from": list(MODELSCOPE),
         "user": "0:0",
         "read_only": False,
         "writable": ["/dev/shm"],
@@ -73,5 +74,5 @@ PROFILE = Profile.model_validate(
 CANNOT = {
     "user": "the image has no other user, and its caches are in a fresh volume, which is root's",
     "read_only": "it compiles kernels, and not every place where it writes is known: its root was not tried read-only",
-    "fetches": "a voice's first use fetches a tokenizer of another project, which it keeps in its models",
+    "fetches_from": "a voice's first use fetches a tokenizer of another project, which it keeps in its models",
 }
