@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 LOCAL = "unix:///var/run/docker.sock"
 
+_PATIENCE = 30
+"""Seconds that an engine may take for an answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -36,6 +39,11 @@ def client(at: Endpoint) -> "docker.DockerClient":
     # Imported when asked for: a third of a second that tests on mocks need not pay.
     import docker  # noqa: PLC0415
     from docker.constants import MINIMUM_DOCKER_API_VERSION  # noqa: PLC0415
+    from docker.transport import UnixHTTPAdapter  # noqa: PLC0415
+
+    from pulumi_tts.docker.ssh import SshAdapter  # noqa: PLC0415
+
+    ssh = at.url.startswith("ssh://")
 
     class Direct(docker.APIClient):
         """Goes by the authority that it was given; requests would take that of `REQUESTS_CA_BUNDLE` in its place."""
@@ -44,10 +52,15 @@ def client(at: Endpoint) -> "docker.DockerClient":
             own = self.verify if verify is None else verify
             return super().merge_environment_settings(url, proxies, stream, own, cert)
 
+        def mount(self, prefix: Any, adapter: Any) -> None:
+            """Puts our own way through ssh where docker-py has that to a socket of this machine."""
+            reached = SshAdapter(at.url, _PATIENCE) if ssh and isinstance(adapter, UnixHTTPAdapter) else adapter
+            super().mount(prefix, reached)
+
     tls = _tls(at) if at.url.startswith("tcp://") else False
     # With a version it asks nothing yet.
     made = docker.DockerClient(base_url=LOCAL, version=MINIMUM_DOCKER_API_VERSION)
-    made.api = Direct(base_url=at.url, tls=tls, use_ssh_client=at.url.startswith("ssh://"), timeout=30)
+    made.api = Direct(base_url=LOCAL if ssh else at.url, tls=tls, timeout=_PATIENCE)
     return made
 
 
