@@ -315,7 +315,7 @@ def test_every_route_has_its_own_login_or_the_pools_or_the_stacks() -> None:
 def test_what_the_edge_shows_to_the_guard_goes_to_no_instance() -> None:
     auth = {"default": "api_keys", "api_keys": [{"name": "a"}]}
     made = routers(stack(voice(), studio(auth="open", guard="none"), edge={"auth": auth}))
-    assert made["voice.1"][-2:] == ["edge_past-guard", "voice.1-request"], "straight to it, once the guard was asked"
+    assert made["voice.1"][-3:-1] == ["edge_past-guard", "voice.1-request"], "straight to it, once the guard was asked"
     assert "edge_past-guard" not in made["voice.pool"], "the guard takes it away itself"
     assert not {"edge_to-guard", "edge_past-guard"} & set(made["studio.path"]), "it is not asked"
     shown = yaml.safe_load(guard_file("the secret"))["http"]["middlewares"]
