@@ -118,7 +118,10 @@ def test_a_stack_whose_weights_failed_can_be_destroyed(weights: Deployment) -> N
 def test_the_next_up_goes_on_and_shows_how_far_it_is(weights: Deployment, hub: Hub) -> None:
     hub.changed.clear()
     hub.asked.clear()
+    # Not over before anybody looks: of what is over, nothing is shown.
+    hub.pause = 0.5
     shown = weights.up().stdout
+    hub.pause = 0.0
     assert f"fetching {REPOSITORY}@{REVISION}: 2 files, 12 MB" in shown
     assert f"{REPOSITORY}@{REVISION} is there: 2 files, 12 MB" in shown
     assert [path for path, _ in hub.asked] == ["model.safetensors"], "the small file was there already"

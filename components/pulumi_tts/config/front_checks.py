@@ -25,9 +25,10 @@ LEAST: dict[str, tuple[Version, str]] = {
         "logins (3.7.6, CVE-2026-54763), and /a../b by those of /b (3.7.3, CVE-2026-48020)",
     ),
     "envoy": (
-        (1, 39, 1),
-        "before it, what a client sends ahead of an upgrade is taken for another client's request (CVE-2026-73548), "
-        "and /a/..;/b is not /b (CVE-2026-73551)",
+        (1, 40, 0),
+        "the ways out were tried with no older one's upstream_rbac, by which they refuse private addresses; before "
+        "1.39.1, what a client sends ahead of an upgrade is taken for another client's request (CVE-2026-73548), and "
+        "/a/..;/b is not /b (CVE-2026-73551)",
     ),
     "oauth2-proxy": (
         (7, 15, 2),
