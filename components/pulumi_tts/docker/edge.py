@@ -262,7 +262,7 @@ class TraefikEdge(pulumi.ComponentResource):
             name=plan.name,
             image=image,
             command=list(traefik.static_arguments(plan, CURRENT)),
-            envs=[*(tls.environment if tls else ()), *(TRACING_ENVIRONMENT if plan.tracing else ())] or None,
+            envs=_environment(plan, tls),
             user=_USER,
             read_only=True,
             ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES)],
@@ -286,6 +286,13 @@ class TraefikEdge(pulumi.ComponentResource):
         )
         limit_pids(edge, at, _PIDS)
         return edge
+
+
+def _environment(plan: EdgePlan, tls: EdgeTls | None) -> pulumi.Input[list[pulumi.Input[str]]] | None:
+    told = list(TRACING_ENVIRONMENT) if plan.tracing else []
+    if tls is None:
+        return list[pulumi.Input[str]](told) or None
+    return pulumi.Output.from_input(tls.environment).apply(lambda own: [*own, *told])
 
 
 def _domain(args: TraefikEdgeArgs) -> str:
