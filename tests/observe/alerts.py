@@ -200,7 +200,7 @@ CASES = (
     ),
     Case(
         "RestartFails",
-        {f'keeper_restarts_total{{{ONE}, reason="sick", outcome="failed"}}': "0 0 1x10"},
+        {f'keeper_restarts_total{{{ONE}, reason="sick", outcome="failed"}}': "_ _ 1x10"},
         {f'keeper_restarts_total{{{ONE}, reason="sick", outcome="back"}}': "0 0 1x10"},
         at=5,
         labels={"severity": "warning", "instance": "tts-voice-1"},

@@ -264,7 +264,7 @@ def test_an_edge_of_somebody_elses_asks_for_what_it_needs(world: World) -> None:
 
 
 def test_go_builds_the_release_that_a_registry_has() -> None:
-    package = PROGRAMS["oauth2-proxy"]
+    package = PROGRAMS["oauth2-proxy"].package
     module = (CHECKOUT / "images" / "oauth2-proxy" / "go.mod").read_text()
     (line,) = [line.split() for line in module.splitlines() if line.strip().startswith(f"{package} ")]
     assert versions.images().oauth2_proxy.endswith(f":{line[1]}-alpine")

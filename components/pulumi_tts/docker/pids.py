@@ -1,12 +1,14 @@
 """The limit on processes, which Docker has and Pulumi's provider lacks."""
 
+from typing import Any
+
 import pulumi
 import pulumi_docker as docker
 from pulumi.runtime.mocks import MockMonitor
 
 from pulumi_tts.docker.endpoint import Endpoint, client
 
-_GONE = 404
+_GONE, _FAILED = 404, 500
 
 
 def limit_pids(container: docker.Container, at: Endpoint, limit: int) -> None:
@@ -31,7 +33,15 @@ def _set_limit(container_id: str, at: Endpoint, limit: int) -> bool:
     api = client(at).api
     url = f"{api.base_url}/v{api.api_version}/containers/{container_id}/update"
     answer = api.post(url, json={"PidsLimit": limit})
+    if answer.status_code == _FAILED and not _runs(api, container_id):
+        # It ended while Docker was about it. Of one that does not run, the limit is only written down.
+        answer = api.post(url, json={"PidsLimit": limit})
     if answer.status_code == _GONE:
         return False
     answer.raise_for_status()
     return True
+
+
+def _runs(api: Any, container_id: str) -> bool:
+    found = api.get(f"{api.base_url}/v{api.api_version}/containers/{container_id}/json")
+    return found.status_code != _GONE and bool(found.json()["State"]["Running"])

@@ -13,6 +13,7 @@ from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _MEBIBYTE = 1024 * 1024
+_ON_DISK = "prometheus_tsdb_(storage_blocks|wal_storage_size|head_chunks_storage_size)_bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,7 @@ def _edge(plan: ObservabilityPlan) -> Iterator[Alert]:
 
 
 def _guard(pace: Pace) -> Iterator[Alert]:
+    failed, window = 'keeper_restarts_total{outcome="failed"}', pace(15 * _MINUTE)
     yield Alert(
         "GuardRefusesItsFiles",
         f"increase(envoy_cluster_manager_cds_update_rejected[{pace(5 * _MINUTE)}]) > 0 "
@@ -286,7 +288,9 @@ def _guard(pace: Pace) -> Iterator[Alert]:
     )
     yield Alert(
         "RestartFails",
-        f'sum by (pool, instance) (increase(keeper_restarts_total{{outcome="failed"}}[{pace(15 * _MINUTE)}])) > 0',
+        # The first one is a new series, and increase() begins to count at the second.
+        f"sum by (pool, instance) (increase({failed}[{window}])) > 0 "
+        f"or sum by (pool, instance) ({failed} > 0 unless {failed} offset {window}) > 0",
         0,
         Severity.warning,
         "{{ $labels.instance }} of {{ $labels.pool }} did not come back from a restart",
@@ -378,8 +382,8 @@ def _itself(plan: ObservabilityPlan, pace: Pace) -> Iterator[Alert]:
     )
     yield Alert(
         "PrometheusOverItsDisk",
-        "prometheus_tsdb_storage_blocks_bytes + prometheus_tsdb_wal_storage_size_bytes "
-        f"+ prometheus_tsdb_head_chunks_storage_size_bytes > {plan.prometheus.disk * _MEBIBYTE}",
+        # Debian's has the first alone.
+        f"sum by (instance) ({{__name__=~'{_ON_DISK}'}}) > {plan.prometheus.disk * _MEBIBYTE}",
         5 * _MINUTE,
         Severity.warning,
         "Prometheus takes {{ $value | humanize1024 }}B, more than its disk (observability.prometheus.disk)",
