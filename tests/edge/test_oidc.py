@@ -482,7 +482,7 @@ def test_who_it_is_is_in_the_logs_and_what_limits_count_by(both: Both) -> None:
     assert both.edge.guard
     log = both.edge.guard.log
     wait_for(lambda: any(line["path"] == "/logged" for line in log()))
-    assert [line["user"] for line in log() if line["path"] == "/logged"] == ["anna@example.com"]
+    assert [line["tenant"] for line in log() if line["path"] == "/logged"] == ["anna@example.com"]
     assert '"ClientUsername":"anna@example.com"' in both.edge.log()
 
 
