@@ -65,7 +65,13 @@ def image(name: str, tag: str, context: str, dockerfile: str) -> docker.RemoteIm
 traefik_image = image(f"{prefix}-edge-image", "pulumi-tts/traefik:bench", "images/traefik", "Dockerfile")
 voice_image = image(f"{prefix}-voice-image", "pulumi-tts/voice:bench", "services", "voice/Dockerfile")
 stack_label = docker.NetworkLabelArgs(label="pulumi-tts.stack", value=prefix)
-network = docker.Network(f"{prefix}-network", name=f"{prefix}-network", internal=True, labels=[stack_label])
+network = docker.Network(
+    f"{prefix}-network",
+    name=f"{prefix}-network",
+    internal=True,
+    options={"com.docker.network.bridge.inhibit_ipv4": "true"},
+    labels=[stack_label],
+)
 public = docker.Network(f"{prefix}-edge-public", name=f"{prefix}-edge-public", labels=[stack_label])
 
 servers = "".join(f"        - url: http://{prefix}-voice-{n}:8000\n" for n in numbers)
@@ -175,6 +181,29 @@ docker.Container(
         "--log.format=json",
         "--accessLog=true",
         "--accessLog.format=json",
+        "--accessLog.fields.defaultMode=drop",
+        "--accessLog.fields.names.StartUTC=keep",
+        "--accessLog.fields.names.RequestMethod=keep",
+        "--accessLog.fields.names.RequestHost=keep",
+        "--accessLog.fields.names.RequestPath=keep",
+        "--accessLog.fields.names.DownstreamStatus=keep",
+        "--accessLog.fields.names.Duration=keep",
+        "--accessLog.fields.names.OriginDuration=keep",
+        "--accessLog.fields.names.ClientHost=keep",
+        "--accessLog.fields.names.ClientUsername=keep",
+        "--accessLog.fields.names.RouterName=keep",
+        "--accessLog.fields.names.ServiceAddr=keep",
+        "--accessLog.fields.names.RequestContentSize=keep",
+        "--accessLog.fields.names.DownstreamContentSize=keep",
+        "--accessLog.fields.names.RetryAttempts=keep",
+        "--accessLog.fields.names.entryPointName=keep",
+        "--accessLog.fields.queryParameters.defaultMode=drop",
+        "--accessLog.fields.headers.defaultMode=drop",
+        "--accessLog.fields.headers.names.User-Agent=keep",
+        "--accessLog.fields.headers.names.Content-Type=keep",
+        "--accessLog.fields.headers.names.X-Request-Id=keep",
+        "--accessLog.fields.headers.names.X-Audio-Seconds=keep",
+        "--accessLog.fields.headers.names.X-Pulumi-Tts-Instance=keep",
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
     ],
@@ -220,6 +249,7 @@ for n in numbers:
         envs=["VOICE_SLOTS=2"],
         user="10001:10001",
         read_only=True,
+        dns=["127.0.0.1"],
         tmpfs={"/tmp": "rw,nosuid,nodev"},
         volumes=[docker.ContainerVolumeArgs(container_path="/outputs", volume_name=outputs.name)],
         networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name)],
