@@ -83,7 +83,7 @@ def of_guard(line: Mapping[str, Any]) -> Request:
 def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
     """None for what did not reach a pool, or reached it by way of the guard. Raises DamagedLineError."""
     try:
-        route, _, provider = str(line.get("RouterName", "")).partition("@")
+        route, provider = _route(line)
         pool, dot, _ = route.rpartition(".")
         upstream = line.get("ServiceAddr")
         # A pool's routes, and they alone, are called after it and how they lead there.
@@ -106,6 +106,13 @@ def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
         raise DamagedLineError(f"{type(error).__name__}: {error}") from error
 
 
+def _route(line: Mapping[str, Any]) -> tuple[str, str]:
+    """The route and who named it. It may have further routers: `voice.1_page` opens pages, `voice.1_untraced` is for
+    requests that bring a trace."""
+    router, _, provider = str(line.get("RouterName", "")).partition("@")
+    return router.partition("_")[0], provider
+
+
 def _name(tenant: Any) -> str | None:
     """A name as it can be kept: half a character, which JSON can hold and nothing else can, becomes a question mark."""
     return None if tenant is None else str(tenant).encode(errors="replace").decode()
@@ -113,7 +120,7 @@ def _name(tenant: Any) -> str | None:
 
 def in_the_guards_words(line: Mapping[str, Any]) -> dict[str, Any]:
     """A line of the edge's by the names that the guard's have; what Traefik does not know is not there."""
-    route, _, provider = str(line.get("RouterName", "")).partition("@")
+    route, provider = _route(line)
     tenant = line.get("ClientUsername")
     return {
         "log": "edge",

@@ -120,6 +120,12 @@ def test_a_line_of_the_edges() -> None:
         assert of_edge(EDGE | changes, PLAN) is None, changes
 
 
+def test_a_route_has_further_routers_and_is_counted_as_one() -> None:
+    for router in ("voice.1_page@file", "voice.1_untraced@file", "voice.1_page_untraced@file"):
+        assert of_edge(EDGE | {"RouterName": router}, PLAN) == of_edge(EDGE, PLAN)
+        assert in_the_guards_words(EDGE | {"RouterName": router}) == in_the_guards_words(EDGE)
+
+
 @pytest.mark.parametrize("line", [b"", b"{", b"null", b'{"a": ', b'["a"]', b"\0\0", b'{"a": 1}}'])
 def test_a_damaged_line_is_said_to_be_one(line: bytes) -> None:
     with pytest.raises(DamagedLineError):
