@@ -57,7 +57,7 @@ images: venv ## what images are built from without a registry; TRACING=1: Jaeger
 # ---- checks
 
 .PHONY: test
-test: lint test-unit test-edge test-guard test-services test-system ## every check; installs what the tests need like `make up` does
+test: lint test-unit test-edge test-guard test-observe test-services test-system ## every check; installs what the tests need like `make up` does
 
 .PHONY: lint
 lint: venv ## formatting, style, strict types, Dockerfiles
@@ -77,6 +77,10 @@ test-edge: venv ## the real Traefik with the edge's files, on loopback; no Docke
 .PHONY: test-guard
 test-guard: venv ## the real Envoy with the guard's files, on loopback; no Docker
 	$(IN_ENV)/python -m pytest -n 2 tests/guard
+
+.PHONY: test-observe
+test-observe: venv ## the real Prometheus and Alertmanager with a stack's files, on loopback; no Docker
+	$(IN_ENV)/python -m pytest -n 2 tests/observe
 
 .PHONY: test-services
 test-services: venv ## the programs of ours that run inside a stack

@@ -31,6 +31,8 @@ def farewell(outputs: Mapping[str, Any], changes: Mapping[str, int]) -> Iterator
         yield f"    {'dashboard':<12}{dashboard['url']}   {login}"
         if keeper := dashboard.get("keeper"):
             yield f"    {'keeper':<12}{keeper}   who is busy, what waits; the same login"
+        if prometheus := dashboard.get("prometheus"):
+            yield f"    {'prometheus':<12}{prometheus}   metrics, and what is wrong; the same login"
     if names := [name for kind in outputs.get("logins", {}).values() for name in kind]:
         yield f"    {'logins':<12}{', '.join(names)}: make outputs"
     own_authority = bool(outputs.get("tls"))

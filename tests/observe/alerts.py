@@ -97,13 +97,14 @@ CASES = (
         },
         at=7,
         labels={"severity": "warning", "pool": "voice"},
-        too_early=4,
+        too_early=3,
     ),
     Case(
         "PoolRefuses",
         {'envoy_cluster_upstream_rq_pending_overflow{pool="voice", line="queue"}': "0+6x20"},
-        {'envoy_cluster_upstream_rq_pending_overflow{pool="voice", line="queue"}': "6x20"},
-        at=12,
+        # One crowd.
+        {'envoy_cluster_upstream_rq_pending_overflow{pool="voice", line="queue"}': "0 6x20"},
+        at=13,
         labels={"severity": "warning", "pool": "voice"},
     ),
     Case(
@@ -286,15 +287,15 @@ CASES = (
         "AlertsGoNowhere",
         {'prometheus_notifications_alertmanagers_discovered{instance="p"}': "0x20"},
         {'prometheus_notifications_alertmanagers_discovered{instance="p"}': "1x20"},
-        at=8,
+        at=12,
         labels={"severity": "critical"},
-        too_early=4,
+        too_early=9,
     ),
     Case(
         "AlertsGoNowhere",
         {'prometheus_notifications_dropped_total{instance="p"}': "0+1x20"},
-        {'prometheus_notifications_dropped_total{instance="p"}': "1x20"},
-        at=10,
+        {'prometheus_notifications_dropped_total{instance="p"}': "0 1x20"},
+        at=13,
     ),
     Case(
         "NobodyIsTold",

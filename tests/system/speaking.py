@@ -31,6 +31,8 @@ class Answer:
     first: float
     """When the first byte of the body came; the end where none did."""
     ended: float
+    why: str = ""
+    """What the client says of a stream that broke off."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ async def hear(
 ) -> Answer:
     """What comes of a request, read to its end."""
     began = first = time.monotonic()
-    instance, outcome = "", "no answer"
+    instance, outcome, why = "", "no answer", ""
     try:
         async with asking as answer:
             instance = answer.headers.get("x-instance", "")
@@ -134,10 +136,11 @@ async def hear(
                     take(chunk)
                 outcome = WHOLE if is_whole() else "short, and ended as if it were whole"
     except httpx.HTTPError as error:
+        why = repr(error)
         if outcome != CUT:
-            outcome = repr(error)
+            outcome = why
     ended = time.monotonic()
-    return Answer(outcome, instance, began, first if first > began else ended, ended)
+    return Answer(outcome, instance, began, first if first > began else ended, ended, why)
 
 
 @dataclass

@@ -31,6 +31,7 @@ TRAEFIK = (
     "Traefik's release is its tag, in versions.toml; a digest would be another one for each mirror and architecture"
 )
 JAEGER = "Jaeger's release is its tag, in versions.toml; a digest would be another one for each mirror and architecture"
+WATCHING = "Prometheus' and its parts' releases are their tags, in versions.toml, as Envoy's"
 THEIRS = "an engine's release is its tag; a pool may name its image by digest"
 COURIER = (
     "a fresh volume is root's, and Docker uploads into no read-only root; no network, gone in a moment (docker/files)"
@@ -55,6 +56,7 @@ EXPLAINED = {
     ("CL-0019", "*-keeper-token-courier"): ENVOY,
     ("CL-0019", "*-edge*"): TRAEFIK,
     ("CL-0019", "*-jaeger*"): JAEGER,
+    **{("CL-0019", f"*-{part}*"): WATCHING for part in ("prometheus", "alertmanager", "blackbox", "node")},
     **{("CL-0019", f"*-of-{name}-1"): THEIRS for name, profile in ENGINES.items() if profile.image},
     ("CL-0019", "*-page-1"): "an image of the reference's own, as its tag",
     ("CL-0020", "*-keeper"): "KEEPER_TOKEN is where the token's file is",

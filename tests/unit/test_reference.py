@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pulumi_tts.config import load_stack
+from pulumi_tts.config.alerting import Alertmanager, Email, Slack, Webhook
 from pulumi_tts.config.auth import ApiKey, Auth, Jwks, Jwt, RouteAuth, User
 from pulumi_tts.config.edge import Dashboard, Edge
 from pulumi_tts.config.fields import Strict
@@ -16,6 +17,7 @@ from pulumi_tts.config.guard import Canary, CanaryHeader, Deadlines, Ejection, G
 from pulumi_tts.config.host import Gpu, Host, Mps
 from pulumi_tts.config.keeper import Heal, Keeper, Restart
 from pulumi_tts.config.limits import Limits, Rate
+from pulumi_tts.config.observability import Observability, Prometheus, RemoteWrite, Retention, Slo
 from pulumi_tts.config.pin import Pin
 from pulumi_tts.config.pool import Pool, Routes
 from pulumi_tts.config.profile import Health, Overrides, Profile
@@ -89,6 +91,15 @@ def test_the_committed_schema_is_the_configs() -> None:
         (Routes, [("pools", 0, "routes"), ("pools", 2, "routes")]),
         (Health, [("pools", 3, "engine", "health")]),
         (Weights, [("pools", 3, "engine", "weights")]),
+        (Observability, [("observability",)]),
+        (Prometheus, [("observability", "prometheus")]),
+        (Retention, [("observability", "prometheus", "retention")]),
+        (RemoteWrite, [("observability", "prometheus", "remote_write")]),
+        (Alertmanager, [("observability", "alertmanager")]),
+        (Webhook, [("observability", "alertmanager", "receivers", 0, "webhook")]),
+        (Email, [("observability", "alertmanager", "receivers", 1, "email")]),
+        (Slack, [("observability", "alertmanager", "receivers", 2, "slack")]),
+        (Slo, [("observability", "slo")]),
     ],
 )
 def test_the_reference_shows_every_key(model: type[Strict], places: list[tuple[str | int, ...]]) -> None:

@@ -79,7 +79,7 @@ def test_a_pools_routes_share_its_service_and_its_health_checks() -> None:
 def test_an_instance_without_siblings_is_neither_checked_nor_retried() -> None:
     http = routes_file(plan(voice()))
     assert "healthCheck" not in http["services"]["voice.1"]["loadBalancer"]
-    assert http["routers"]["voice.1"]["middlewares"] == [*FIRST, "voice.1-request"], "and no retry"
+    assert http["routers"]["voice.1"]["middlewares"] == [*FIRST, "voice.1-request", "edge_whole"], "and no retry"
 
 
 def test_no_route_of_a_pool_passes_a_clients_own_id_on() -> None:
@@ -100,7 +100,7 @@ def test_a_guarded_pool_is_reached_by_the_guard_which_is_told_its_name() -> None
     assert told == {"X-Pulumi-Tts-Pool": "voice", "X-Pulumi-Tts-Route": "voice.pool", "X-Request-Id": ""}, (
         "the client's own are replaced, or taken away"
     )
-    assert http["routers"]["voice.pool"]["middlewares"] == [*FIRST, "voice.pool-request"], (
+    assert http["routers"]["voice.pool"]["middlewares"] == [*FIRST, "voice.pool-request", "edge_whole"], (
         "and nothing is retried twice"
     )
     assert http["services"]["voice.1"]["loadBalancer"]["servers"] == [{"url": "http://tts-test-voice-1:8000"}]
@@ -125,3 +125,14 @@ def test_switching_the_dashboard_on_does_not_restart_the_edge() -> None:
 def test_the_same_plan_renders_the_same_bytes_whatever_the_order_of_its_pools() -> None:
     one, other = plan(voice(), studio()), plan(studio(), voice())
     assert traefik.routes_file(one.routes, one.edge) == traefik.routes_file(other.routes, other.edge)
+
+
+def test_every_request_is_whole_before_it_goes_on_and_no_answer_makes_it_go_twice() -> None:
+    direct = voice(name="direct", guard="none", instances=2, routes={"pool": "direct.{domain}"})
+    http = routes_file(plan(voice(), direct, studio()))
+    for name, router in http["routers"].items():
+        last = http["middlewares"][router["middlewares"][-1]]["retry"]
+        assert last["maxRequestBodyBytes"] == traefik.WHOLE, name
+        assert last["retryNonIdempotentMethod"] is True, "else a POST would not be"
+        assert last["status"] == ["1000"], "which no answer has"
+        assert ("initialInterval" in last) != last.get("disableRetryOnNetworkError", False)

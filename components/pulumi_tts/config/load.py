@@ -78,7 +78,7 @@ _SECRET_FIELDS: dict[Location, str] = {
 }
 _SECRET_HEADERS: Location = ("observability", "tracing", "export", "headers")
 """Below it, each by a name of the user's own."""
-_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$", re.IGNORECASE)
+_SECRET_WORDS = re.compile(r"pass|secret|token|credential|api_?key|\.key$|slack\.url", re.IGNORECASE)
 _TAGS = (
     *AUTH_TAGS,
     *ENGINE_TAGS,

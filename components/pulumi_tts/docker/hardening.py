@@ -41,8 +41,7 @@ def hardened(stack: str, part: str, memory: int, more: Mapping[str, pulumi.Input
 
     ``stack`` and ``part`` become its labels; a part is `edge`, `discovery`, `guard`, `keeper`,
     `socket-proxy`, `files`, `instance`, `mps`, `weights`, `tidy`, `prometheus`, `alertmanager`, `blackbox`, `node` or
-    `jaeger`. ``memory`` is its limit in MiB. ``more`` are
-    further labels.
+    `jaeger`. ``memory`` is its limit in MiB. ``more`` are further labels.
     """
     return {
         "memory": memory,

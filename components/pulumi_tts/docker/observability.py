@@ -90,7 +90,7 @@ class Observability(pulumi.ComponentResource):
             memory=own.memory,
             part="prometheus",
             health=f"{PROMETHEUS_PORT}{PROMETHEUS}/-/healthy",
-            keeps={prometheus.DATA: self._volume(own.volume, "metrics")},
+            keeps={prometheus.DATA: self._volume(own.volume, kept=True)},
             outside=outside if own.remote_write else None,
         )
 
@@ -108,7 +108,7 @@ class Observability(pulumi.ComponentResource):
             memory=own.memory,
             part="alertmanager",
             health=f"{ALERTMANAGER_PORT}{ALERTMANAGER}/-/healthy",
-            keeps={alertmanager.DATA: self._volume(own.volume, "metrics")},
+            keeps={alertmanager.DATA: self._volume(own.volume, kept=True)},
             outside=outside if own.receivers else None,
         )
 
@@ -137,7 +137,7 @@ class Observability(pulumi.ComponentResource):
             networks=[self._network],
             volumes=[
                 docker.ContainerVolumeArgs(
-                    container_path=node.VOLUMES, volume_name=self._volume(plan.volume, "metrics"), read_only=True
+                    container_path=node.VOLUMES, volume_name=self._volume(plan.volume), read_only=True
                 )
             ],
         )
@@ -213,6 +213,8 @@ class Observability(pulumi.ComponentResource):
         )
         limit_pids(running, self._at, _PIDS)
 
-    def _volume(self, name: str, part: str) -> pulumi.Output[str]:
-        labels = volume_labels(self._stack, part)
-        return docker.Volume(name, name=name, labels=labels, opts=pulumi.ResourceOptions(parent=self)).name
+    def _volume(self, name: str, *, kept: bool = False) -> pulumi.Output[str]:
+        """``kept``: what was measured, and who was told, outlives the stack; `make down VOLUMES=1` removes it."""
+        labels = volume_labels(self._stack, "metrics")
+        opts = pulumi.ResourceOptions(parent=self, retain_on_delete=kept)
+        return docker.Volume(name, name=name, labels=labels, opts=opts).name

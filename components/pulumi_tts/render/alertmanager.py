@@ -17,7 +17,7 @@ from pulumi_tts.render.yaml_file import Tree, yaml_text
 DATA = "/alertmanager"
 """Where it keeps what was told, and silences."""
 _NOBODY = "nobody"
-_GROUPED_FOR, _GROUP_AGAIN = 30, 300
+_GROUPED_FOR, _GROUP_AGAIN = 10, 300
 
 _INHIBITED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PoolDown", "InstanceDown|PoolBelowCapacity|ProbeFails|PoolSaturated|PoolRefuses", ("pool",)),

@@ -28,6 +28,7 @@ from pulumi_tts.plan.guard import (
     PoolGuardPlan,
 )
 from pulumi_tts.plan.tracing import COLLECTOR_PORT
+from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.envoy_auth import auth_clusters, auth_manager
 from pulumi_tts.render.envoy_log import access_logs
 from pulumi_tts.render.envoy_parts import Tree, to_json
@@ -145,6 +146,11 @@ def bootstrap(guard: GuardPlan, layout: Layout) -> Tree:
             ]
         },
         "overload_manager": _overload(guard.memory),
+        "stats_config": {
+            "histogram_bucket_settings": [
+                {"match": {"suffix": "upstream_rq_time"}, "buckets": [bound * 1000 for bound in BUCKETS]}
+            ]
+        },
     }
 
 

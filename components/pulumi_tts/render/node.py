@@ -16,6 +16,5 @@ def static_arguments(listen: str = f":{NODE_PORT}") -> tuple[str, ...]:
         f"--web.listen-address={listen}",
         "--collector.disable-defaults",
         *(f"--collector.{name}" for name in _COLLECTORS),
-        f"--collector.filesystem.mount-points-exclude=^/($|[^{VOLUMES[1]}]|{VOLUMES[1]}[^{VOLUMES[2]}])",
         "--log.format=json",
     )

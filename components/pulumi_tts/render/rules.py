@@ -114,6 +114,7 @@ def _figures(pace: Pace) -> Iterator[tuple[str, str]]:
     # Of an instance that serves nobody, slots are not there to be had.
     yield "pool:slots:sum", "sum by (pool) (keeper_instance_slots * on (pool, instance) keeper_instance_serving)"
     yield "pool:busy_slots:sum", "sum by (pool) (keeper_instance_busy_slots)"
+    yield "pool:busy_slots:ratio", "pool:busy_slots:sum / (pool:slots:sum > 0)"
     yield "pool:waiting_requests:sum", "sum by (pool) (keeper_pool_waiting_requests)"
 
 
@@ -207,20 +208,22 @@ def _instances(pace: Pace) -> Iterator[Alert]:
     )
     yield Alert(
         "PoolSaturated",
-        "pool:busy_slots:sum >= pool:slots:sum and pool:slots:sum > 0",
-        5 * _MINUTE,
+        # Between two requests a slot is free for a moment, in which somebody may look.
+        f"avg_over_time(pool:busy_slots:ratio[{pace(2 * _MINUTE)}]) >= 0.9",
+        4 * _MINUTE,
         Severity.warning,
-        "Every slot of {{ $labels.pool }} has been busy for five minutes",
+        "The slots of {{ $labels.pool }} have been busy for five minutes",
         "Requests wait in line, and what finds the line full is answered 503 with Retry-After. If users need more: "
         "raise instances. If one of them asks for all of it: edge.limits. If nobody asks for much: an instance hangs, "
         "see which slots never become free on the keeper's page.",
     )
     yield Alert(
         "PoolRefuses",
+        # Longer than its window: one crowd is none of anybody's business.
         "pool:refused:rate5m > 0",
-        5 * _MINUTE,
+        10 * _MINUTE,
         Severity.warning,
-        "{{ $labels.pool }} has turned requests away for five minutes, as its line is full",
+        "{{ $labels.pool }} has turned requests away for ten minutes, as its line is full",
         "Clients were answered 503 with Retry-After, {{ $value | humanize }} a second. Raise instances, or guard.queue "
         "where users would rather wait.",
     )
@@ -358,7 +361,8 @@ def _itself(plan: ObservabilityPlan, pace: Pace) -> Iterator[Alert]:
         "AlertsGoNowhere",
         "prometheus_notifications_alertmanagers_discovered < 1 "
         f"or increase(prometheus_notifications_dropped_total[{pace(5 * _MINUTE)}]) > 0",
-        5 * _MINUTE,
+        # Longer than its window: for some seconds after its files have changed Prometheus knows of no Alertmanager.
+        10 * _MINUTE,
         Severity.critical,
         "Prometheus has nobody to give its alerts to",
         "Nobody is told of anything: you see this on Prometheus' page alone. See whether Alertmanager runs.",
@@ -385,8 +389,8 @@ def _itself(plan: ObservabilityPlan, pace: Pace) -> Iterator[Alert]:
     if plan.prometheus.remote_write:
         yield Alert(
             "RemoteWriteFails",
-            f"increase(prometheus_remote_storage_samples_failed_total[{pace(5 * _MINUTE)}]) > 0",
-            5 * _MINUTE,
+            f"increase(prometheus_remote_storage_samples_failed_total[{pace(15 * _MINUTE)}]) > 0",
+            0,
             Severity.warning,
             "{{ $value | humanize }} samples could not be written to where they are kept as well",
             "They are lost there, not here. `docker logs {{ $labels.instance }}` has the answer of the other side.",

@@ -8,6 +8,7 @@ from itertools import chain
 from pulumi_tts.plan.edge import DashboardPlan, EdgePlan
 from pulumi_tts.plan.observability import EDGE_PORT
 from pulumi_tts.plan.routes import Kind, Route
+from pulumi_tts.render.buckets import BUCKETS
 from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_log import log_arguments
@@ -18,11 +19,17 @@ from pulumi_tts.render.yaml_file import Tree, yaml_text
 # The source documents' three tries; each dead upstream costs a dial's time-out.
 ATTEMPTS = 3
 
+WHOLE = 64 * 1024
+"""Bytes of a request's body that the edge has before it passes the request on; of a larger one it has so many first.
+
+Traefik reads a body while it sends it, and where the answer begins before it has seen the end, Go's HTTP/1 server takes
+the body away from it: it then drops the connection, and a good answer is cut before its first byte (traefik#11767,
+golang/go#40747). Of prompt answers on a machine with much to do, that was one in seventy (tests/edge/test_whole.py). A
+speech request is some KiB. An upload that is larger is exposed to it as before, for the moment in which it ends.
+"""
+
 # Only what a page consists of. Audio and event streams are not on this list, so they pass through untouched.
 COMPRESSED = ["text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml"]
-
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800, 2700)
-"""Upper bounds of what times are counted in, in seconds: from what the edge adds, 1 ms, to jobs of 45 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +198,13 @@ def _edge_middlewares(edge: EdgePlan) -> Tree:
         own["edge_headers"] = {"headers": {"customResponseHeaders": dict(edge.headers)}}
     if edge.compress:
         own["edge_compress"] = {"compress": {"includedContentTypes": COMPRESSED}}
+    own["edge_whole"] = {"retry": {"attempts": 2, "disableRetryOnNetworkError": True, **_having_it_whole()}}
     return own
+
+
+def _having_it_whole() -> Tree:
+    # Only where Traefik might try again for an answer's status does it read a body ahead; no answer has this one.
+    return {"status": ["1000"], "retryNonIdempotentMethod": True, "maxRequestBodyBytes": WHOLE}
 
 
 def _route_middlewares(route: Route) -> Tree:
@@ -210,7 +223,11 @@ def _route_middlewares(route: Route) -> Tree:
     if len(route.upstreams) > 1:
         # Traefik retries only while no byte has reached an upstream, so nothing is spoken twice.
         own[f"{route.name}-retry"] = {
-            "retry": {"attempts": min(len(route.upstreams), ATTEMPTS), "initialInterval": "50ms"}
+            "retry": {
+                "attempts": min(len(route.upstreams), ATTEMPTS),
+                "initialInterval": "50ms",
+                **_having_it_whole(),
+            }
         }
     return own
 
@@ -223,7 +240,7 @@ def _router(route: Route, middlewares: Tree, edge: EdgePlan) -> Tree:
         f"{route.name}-slash",
         f"{route.name}-strip",
         f"{route.name}-request",
-        f"{route.name}-retry",
+        f"{route.name}-retry" if len(route.upstreams) > 1 else "edge_whole",
     ]
     used = [name for name in wanted if name in middlewares]
     return {
