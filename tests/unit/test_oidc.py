@@ -269,3 +269,28 @@ def test_go_builds_the_release_that_a_registry_has() -> None:
     (line,) = [line.split() for line in module.splitlines() if line.strip().startswith(f"{package} ")]
     assert versions.images().oauth2_proxy.endswith(f":{line[1]}-alpine")
     assert f"tool {package}" in module
+
+
+def test_a_page_is_led_to_its_login_also_where_its_client_brings_a_trace() -> None:
+    asked = plan(asking() | {"observability": {"tracing": {}}})
+    routers = yaml.safe_load(traefik.routes_file(asked.routes, asked.edge))["http"]["routers"]
+
+    def priority(name: str) -> int:
+        return int(routers[name].get("priority", len(routers[name]["rule"])))
+
+    for route in (name for name in routers if "_" not in name):
+        if f"{route}_page" in routers:
+            assert priority(route) < priority(f"{route}_page")
+            assert priority(f"{route}_page_untraced") > priority(f"{route}_untraced") > priority(f"{route}_page")
+    assert "voice.pool_page_untraced" in routers
+
+
+def test_the_dashboard_asks_nobody_about_sessions_and_passes_no_cookie_on() -> None:
+    asked = plan(asking() | {"observability": {}})
+    assert asked.edge.dashboard
+    http = yaml.safe_load(traefik.dashboard_file(asked.edge.dashboard, "$2a$05$x"))["http"]
+    assert set(http["routers"]) == {"dashboard", "keeper", "prometheus", "alertmanager"}
+    assert not [name for name, middleware in http["middlewares"].items() if "forwardAuth" in middleware]
+    cookies = {name for name, each in http["middlewares"].items() if "Cookie" in str(each)}
+    assert cookies == {"dashboard-cookies"}
+    assert all("dashboard-cookies" in router["middlewares"] for router in http["routers"].values())

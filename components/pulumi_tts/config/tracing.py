@@ -63,7 +63,8 @@ class Tracing(Strict):
     follow_clients: bool = False
     """Whether a client's own `traceparent` is followed: its trace goes on here, and what it did not sample is not
     traced. Default: no: who is outside could hide its requests, or fill the disk; it is taken away, and what is traced
-    of such a request begins at the guard."""
+    of such a request begins at the guard. What goes past the guard, to one instance or with `guard: none`, is then not
+    traced."""
     keep: Keep = Keep()
     """Which traces are kept."""
     retention: Age | None = None

@@ -211,7 +211,7 @@ def _edge_rules() -> list[Tree]:
         # Of each instance's own route, requests are counted and no more; of what failed there are no steps of time.
         {
             "source_labels": ["__name__", "router"],
-            "regex": r"traefik_router_(request_duration_seconds_.+|responses_bytes_total);.+\.[0-9]+@file",
+            "regex": r"traefik_router_(request_duration_seconds_.+|responses_bytes_total);.+\.[0-9]+(_[a-z_]+)?@file",
             "action": "drop",
         },
         {

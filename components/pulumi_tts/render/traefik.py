@@ -10,7 +10,7 @@ from pulumi_tts.plan.meter import LOGS
 from pulumi_tts.plan.observability import EDGE_PORT
 from pulumi_tts.plan.routes import Kind, Route
 from pulumi_tts.render.buckets import BUCKETS
-from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses, without_session
+from pulumi_tts.render.traefik_auth import NO_USER, first_middlewares, guesses
 from pulumi_tts.render.traefik_front import EVERYBODY, PATHS, front_arguments, front_tree, refusing_encoded
 from pulumi_tts.render.traefik_log import log_arguments
 from pulumi_tts.render.traefik_session import opens_a_page
@@ -172,7 +172,9 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
     """The file of the routes and the login of the dashboard and its pages; it holds the password's bcrypt hash."""
     # A file of its own: without a dashboard, it is not there.
     basic = {"basicAuth": {"users": [f"{dashboard.user}:{password_hash}"], "removeHeader": True}}
-    login = [PATHS, NO_USER, "dashboard-guesses", "dashboard-login", *without_session(shown=dashboard.sessions)]
+    # Browsers show a session here too, and none of these pages needs a cookie: nobody has to be asked about them.
+    cookies = ["dashboard-cookies"] if dashboard.sessions else []
+    login = [PATHS, NO_USER, "dashboard-guesses", "dashboard-login", *cookies]
     router = {
         "rule": f"Host(`{dashboard.host}`)",
         "entryPoints": ["dashboard" if dashboard.own_port else entry_point(https=dashboard.https)],
@@ -182,6 +184,8 @@ def dashboard_file(dashboard: DashboardPlan, password_hash: str) -> str:
         "observability": {"tracing": False},
     }
     middlewares = {"dashboard-guesses": guesses([password_hash], dashboard.trusted_proxies), "dashboard-login": basic}
+    if dashboard.sessions:
+        middlewares["dashboard-cookies"] = {"headers": {"customRequestHeaders": {"Cookie": ""}}}
     http: Tree = {"routers": {"dashboard": router}, "middlewares": middlewares}
     for page in dashboard.pages:
         own = {f"{page.name}-slash": _with_slash(page.path)}

@@ -81,6 +81,8 @@ def _refusal(name: str, rule: str, entry_points: Collection[str]) -> Tree:
         "entryPoints": sorted(entry_points),
         "middlewares": [name],
         "service": "noop@internal",
+        # Before anything else is known of a request, its client would say whether it is traced.
+        "observability": {"tracing": False},
     }
 
 

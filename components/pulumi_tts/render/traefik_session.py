@@ -32,6 +32,7 @@ from pulumi_tts.render.yaml_file import Tree, yaml_text
 
 _PAGES, _SIGNED_OUT, _PACE = "session_pages", "session_signed-out", "session_pace"
 _PROXY, _GUARD = "session_proxy", "session_guard"
+_UNTRACED = {"observability": {"tracing": False}}  # speech is traced; and here a client's own trace would be followed
 
 _LOGINS, _LOGINS_AT_ONCE = 10, 100
 """A second, of one address: each makes oauth2-proxy ask the provider."""
@@ -89,12 +90,14 @@ def _routers(oidc: OidcPlan) -> Tree:
             **both,
             "rule": f"{host} && ({' || '.join(own)})",
             "service": _PROXY,
+            **_UNTRACED,
             "middlewares": [PATHS, NO_USER, _PACE],
         },
         _SIGNED_OUT: {
             **both,
             "rule": f"{host} && Path(`/`)",
             "service": _GUARD,
+            **_UNTRACED,
             "middlewares": [PATHS, NO_USER, TO_GUARD, _SIGNED_OUT],
         },
     }

@@ -44,8 +44,10 @@ def untraced_routers(routers: Tree, tracing: TracingPlan | None) -> Tree:
 
 def _untraced(router: Tree) -> Tree:
     comes_with_one = f"HeaderRegexp(`{_CONTEXT[0]}`, `.`)"
-    # Of two rules that match, Traefik goes by the one with the higher priority, which is a rule's length by itself.
-    priority = {"priority": router["priority"] + 1} if "priority" in router else {}
+    # Of two rules that match, Traefik goes by the one with the higher priority, which is a rule's length by itself: who
+    # goes before another route goes before the longer rule that this one has beside it, too.
+    longer = len(f"() && {comes_with_one}")
+    priority = {"priority": router["priority"] + longer} if "priority" in router else {}
     return {
         **router,
         **priority,
