@@ -10,7 +10,7 @@ from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.docker import SpeechStack
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.render import discovery, envoy, jaeger, traefik
-from tests.unit.configs import stack
+from tests.unit.configs import stack, voice
 from tests.unit.conftest import World, run
 
 CONTAINER = "docker:index/container:Container"
@@ -114,6 +114,24 @@ def test_engines_that_do_not_understand_it_or_are_elsewhere_or_unguarded_are_tol
     told = {instance.name: bool(instance.environment) for pool in plan.pools for instance in pool.instances}
     assert told["tts-test-voice-1"]
     assert [name for name, is_told in told.items() if is_told] == ["tts-test-voice-1"]
+
+
+def test_who_fetches_by_a_proxy_sends_its_spans_past_it() -> None:
+    def told(**changes: Any) -> dict[str, str]:
+        pool = planned({}, pools=[voice(**changes)]).pools[0]
+        # As a container gets them: what an instance is told comes after what all of its pool are.
+        return dict(pool.container.environment) | dict(pool.instances[0].environment)
+
+    collector = "tts-test-guard"
+    fetching = told(fetches_from=["a.test"])
+    assert fetching["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{collector}:4318"
+    for name in ("NO_PROXY", "no_proxy"):
+        assert fetching[name] == f"localhost,127.0.0.1,0.0.0.0,::1,{collector}", "the proxy would refuse them"
+    own = told(fetches_from=["a.test"], environment={"NO_PROXY": "mine"})
+    assert own["NO_PROXY"] == "mine"
+    assert own["no_proxy"].endswith(collector)
+    for unproxied in ([], "any"):
+        assert not [name for name in told(fetches_from=unproxied) if "proxy" in name.lower()]
 
 
 def test_what_the_guard_passes_on_for_engines_is_spans_and_nothing_else() -> None:
