@@ -15,7 +15,9 @@ import pytest
 
 from pulumi_tts.plan import StackPlan
 from pulumi_tts.plan.auth import EMAIL_HEADER, USER_HEADER
+from pulumi_tts.render.discovery import discovery_file
 from pulumi_tts.render.oauth2_proxy import EMAILS
+from pulumi_tts.render.traefik import IN_CONTAINER
 from tests.edge.edging import Edging, edging, planned
 from tests.edge.provider import CLIENT_ID, CLIENT_SECRET, Provider, providing
 from tests.edge.raw import Asker, exchange, head, statuses
@@ -54,7 +56,7 @@ ASKING = [("voice", "/work"), ("voice1", "/work"), ("", "/voice/work"), ("", "/s
 """By each way in to what asks for a session: the host, and a path there."""
 
 
-def plan_of(provider: Provider, port: int, tls: Any, **oidc: Any) -> StackPlan:
+def plan_of(provider: Provider, port: int, tls: Any, *, discovery: bool = False, **oidc: Any) -> StackPlan:
     written = {
         "issuer": provider.issuer,
         "client_id": CLIENT_ID,
@@ -63,7 +65,7 @@ def plan_of(provider: Provider, port: int, tls: Any, **oidc: Any) -> StackPlan:
         **oidc,
     }
     auth = {"default": "oidc", "oidc": written, "api_keys": [{"name": "app"}]}
-    return planned(*POOLS, domain=DOMAIN, port=port, tls=tls, auth=auth)
+    return planned(*POOLS, domain=DOMAIN, port=port, tls=tls, auth=auth, discovery={"enabled": discovery})
 
 
 @contextmanager
@@ -77,14 +79,15 @@ def running(folder: Path, session: int = 3600, tls: Any = "off", **oidc: Any) ->
         auth = replace(plan.edge.auth, oidc=oidc_plan)
         plan = replace(plan, edge=replace(plan.edge, auth=auth))
         with edging(folder, plan, {"ours": CLIENT_SECRET}, guarded=True) as edge:
-            yield Both(edge, provider, oidc_plan.cookie)
+            yield Both(edge, provider, plan)
 
 
 class Both:
     """An edge, and the provider that it sends people to."""
 
-    def __init__(self, edge: Edging, provider: Provider, cookie: str) -> None:
-        self.edge, self.provider, self.cookie = edge, provider, cookie
+    def __init__(self, edge: Edging, provider: Provider, plan: StackPlan) -> None:
+        assert plan.edge.auth.oidc
+        self.edge, self.provider, self.plan, self.cookie = edge, provider, plan, plan.edge.auth.oidc.cookie
 
     def at(self, host: str, path: str = "/") -> str:
         return f"http://{host}{'.' * bool(host)}{DOMAIN}:{self.edge.port}{path}"
@@ -546,6 +549,21 @@ def test_who_is_no_longer_let_in_is_out_at_once(tmp_path: Path) -> None:
         (tmp_path / "emails").replace(tmp_path / "oidc" / EMAILS)
         wait_for(lambda: anna.get(both.at("voice", "/work")).status_code == 401)
         assert bert.get(both.at("voice", "/work")).status_code == 200
+
+
+def test_what_is_discovered_serves_no_page_where_people_sign_in(tmp_path: Path) -> None:
+    """A container's label may claim any host name; a page at the login's would be taken for the login."""
+    with running(tmp_path, discovery=True) as both, browser() as anna:
+        guests = both.plan.edge.discovery
+        assert guests
+        there, here = f"{guests.name}:{IN_CONTAINER.web}", f"127.0.0.1:{both.edge.upstream.port}"
+        (tmp_path / "discovery.yml").write_text(discovery_file(guests, both.plan.edge).replace(there, here))
+        (tmp_path / "discovery.yml").replace(tmp_path / "files" / "discovery.yml")
+        wait_for(lambda: anna.get(both.at("guest", "/page")).status_code == 200)
+        both.edge.arrived()
+        for path in ("/page", "/oauth2", "/sign-in", "/oauth2/../page"):
+            assert anna.get(both.at("login", path), headers=PAGE).status_code == 404, path
+        assert both.edge.arrived() == []
 
 
 def test_without_the_guard_nobody_comes_in(tmp_path: Path) -> None:

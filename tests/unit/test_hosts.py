@@ -1,6 +1,8 @@
 """Several hosts: ports that stay, a host that does not answer, and what is made on each, all without Docker."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from pulumi_tts import command
-from pulumi_tts.config import ConfigError, Problem, load_stack
+from pulumi_tts.config import ConfigError, Problem, load_stack, versions
 from pulumi_tts.docker import SpeechStack
 from pulumi_tts.docker import stack as making
 from pulumi_tts.docker import survey as looking
@@ -18,10 +20,13 @@ from pulumi_tts.docker.failure import refuse
 from pulumi_tts.docker.preflight import _taken_proxy_ports, check_hosts
 from pulumi_tts.docker.survey import Reached, Remembered, missing, reach, remembered, survey
 from pulumi_tts.plan import Place, StackPlan, Survey, plan_stack
+from pulumi_tts.plan import images as imaging
+from pulumi_tts.plan.images import Image
 from pulumi_tts.render.placement import placement_table
 from tests.unit.configs import many, second, stack, voice
 from tests.unit.conftest import World, run
 from tests.unit.test_gpus import file_of
+from tests.unit.test_oidc import asking
 
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
@@ -176,8 +181,11 @@ def test_a_host_whose_instances_fit_nowhere_else_is_not_removed() -> None:
 class FakeDocker:
     """A Docker engine that lists what it is told to."""
 
-    def __init__(self, *containers: dict[str, Any], memory: str | None = "{}", engine: str = "e") -> None:
+    def __init__(
+        self, *containers: dict[str, Any], memory: str | None = "{}", engine: str = "e", images: Sequence[str] = ()
+    ) -> None:
         self.api = self
+        self.images = SimpleNamespace(list=lambda name: [name] if name in images else [])
         self._containers, self._memory, self._engine = list(containers), memory, engine
 
     def containers(self, *, filters: Any = None, **_: Any) -> list[dict[str, Any]]:
@@ -254,6 +262,48 @@ def test_one_machine_under_two_names_is_refused_and_cloned_machines_are_not(mach
         problems = error.problems
     same = [problem for problem in problems if "is the same Docker engine as that of the host 'a'" in problem.reason]
     assert bool(same) == refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "program"),
+    [
+        ({"observability": {"tracing": {}}}, "observability.tracing: (given) needs Jaeger", "jaeger"),
+        (asking(), "edge.auth.oidc: (given) needs oauth2-proxy", "oauth2-proxy"),
+    ],
+)
+def test_a_program_that_is_built_on_request_is_asked_for_before_anything_is_touched(
+    changes: dict[str, Any], said: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A checkout may have it; this one starts without.
+    monkeypatch.setattr(imaging, "contexts", lambda: tmp_path)
+    written = load_stack(stack() | changes)
+
+    def refused(*, built: bool = False, local: bool = True) -> list[str]:
+        plan = plan_stack(written, "tts-test", local_images=local)
+        there = [image.reference for image in program_images(plan)] if built else []
+        docker = FakeDocker(images=[versions.images().local_base, *there])
+        reached = Reached({plan.edge_host.name: docker}, {})
+        try:
+            check_hosts(written, plan, reached, Survey(), local_images=local)
+        except ConfigError as error:
+            return [str(problem) for problem in error.problems if "edge.port" not in problem.path]
+        return []
+
+    (problem,) = refused()
+    remedy = f"Run: make images ALSO={program}"
+    assert problem == f"{said}, which is not built yet, and images are local here. {remedy}"
+    assert refused(local=False) == [], "a registry has it"
+    assert refused(built=True) == [], "the host has its image, wherever the program is now"
+    collected = tmp_path / "images" / program / "collected" / program
+    collected.parent.mkdir(parents=True)
+    collected.touch()
+    assert refused() == [], "Docker can build its image"
+
+
+def program_images(plan: StackPlan) -> list[Image]:
+    """Those of the programs that are built on request."""
+    jaeger, oidc = plan.jaeger, plan.edge.auth.oidc
+    return [*([jaeger.image] if jaeger else []), *([oidc.image] if oidc else [])]
 
 
 def checked(here: FakeDocker, there: FakeDocker) -> list[str]:

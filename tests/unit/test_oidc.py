@@ -1,6 +1,7 @@
 """A login by an OpenID provider: from the config to what the edge, the guard and oauth2-proxy are told."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -152,6 +153,19 @@ def test_guests_get_no_session_either() -> None:
     assert made.edge.discovery
     router = json.loads(discovery.discovery_file(made.edge.discovery, made.edge))["http"]["routers"]["edge_discovery"]
     assert router["middlewares"][1:5] == ["edge_no-user", "edge_to-guard", "session_none", "edge_past-guard"]
+
+
+def test_guests_serve_no_page_where_people_sign_in() -> None:
+    for dashboard, reserved in (
+        ({}, ["login.voice.test"]),
+        ({"port": 9000}, ["dashboard.voice.test", "login.voice.test"]),
+    ):
+        made = plan(asking(edge={"discovery": {"enabled": True}, "dashboard": dashboard}))
+        assert made.edge.discovery
+        http = json.loads(discovery.discovery_file(made.edge.discovery, made.edge))["http"]
+        assert {tuple(re.findall(r"!Host\(`(.+?)`\)", each["rule"])) for each in http["routers"].values()} == {
+            tuple(reserved)
+        }
 
 
 def test_the_logins_host_has_a_certificate_and_its_callback_is_where_clients_find_it() -> None:

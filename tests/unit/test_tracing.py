@@ -10,7 +10,7 @@ from pulumi_tts.config import ConfigError, load_stack
 from pulumi_tts.docker import SpeechStack
 from pulumi_tts.plan import StackPlan, plan_stack
 from pulumi_tts.render import discovery, envoy, jaeger, traefik
-from tests.unit.configs import stack
+from tests.unit.configs import stack, voice
 from tests.unit.conftest import World, run
 
 CONTAINER = "docker:index/container:Container"
@@ -116,6 +116,23 @@ def test_engines_that_do_not_understand_it_or_are_elsewhere_or_unguarded_are_tol
     assert [name for name, is_told in told.items() if is_told] == ["tts-test-voice-1"]
 
 
+def test_who_fetches_by_a_proxy_sends_its_spans_past_it() -> None:
+    def told(**changes: Any) -> dict[str, str]:
+        pool = planned({}, pools=[voice(**changes)]).pools[0]
+        # As a container gets them: what an instance is told comes after what all of its pool are.
+        return dict(pool.container.environment) | dict(pool.instances[0].environment)
+
+    collector = "tts-test-guard"
+    fetching = told(fetches_from=["a.test"])
+    assert fetching["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{collector}:4318"
+    for name in ("NO_PROXY", "no_proxy"):
+        assert fetching[name] == f"localhost,127.0.0.1,0.0.0.0,::1,{collector}", "the proxy would refuse them"
+    own = told(fetches_from=["a.test"], environment={"NO_PROXY": "mine"})
+    assert own["NO_PROXY"] == "mine"
+    assert own["no_proxy"].endswith(collector)
+    assert not [name for name in told(fetches_from="any") if "proxy" in name.lower()]
+
+
 def test_what_the_guard_passes_on_for_engines_is_spans_and_nothing_else() -> None:
     (host,) = managers(planned({}))["traces"]["route_config"]["virtual_hosts"]
     (route,) = host["routes"]
@@ -205,15 +222,23 @@ def test_only_a_jaeger_that_sends_traces_on_has_a_way_out(world: World) -> None:
     assert secrets["otlpToken"] not in json.dumps(container)
 
 
-def test_other_settings_are_another_container(world: World) -> None:
-    def digest(**tracing: Any) -> str:
-        world.made.clear()
-        config = stack(observability={"tracing": tracing})
-        run(lambda: SpeechStack("tts-test", {"config": config, "preflight": False}).edge_url)
-        labels = world.inputs(CONTAINER)["tts-test-jaeger"]["labels"]
-        return next(str(label["value"]) for label in labels if label["label"] == "pulumi-tts.settings")
+def digest(world: World, secret: str = "", **tracing: Any) -> str:
+    """What a container says of all that it reads when it starts."""
+    world.made.clear()
+    config = stack(observability={"tracing": tracing})
+    secrets: dict[str, Any] = {"otlpToken": secret}
+    run(lambda: SpeechStack("tts-test", {"config": config, "secrets": secrets, "preflight": False}).edge_url)
+    labels = world.inputs(CONTAINER)["tts-test-jaeger"]["labels"]
+    return next(str(label["value"]) for label in labels if label["label"] == "pulumi-tts.settings")
 
-    assert digest() == digest() != digest(retention="7d")
+
+def test_other_settings_are_another_container(world: World) -> None:
+    assert digest(world) == digest(world) != digest(world, retention="7d")
+
+
+def test_another_secret_for_a_collector_is_another_container_too(world: World) -> None:
+    old, same, new = (digest(world, f"Bearer {secret}", export=EXPORT) for secret in ("old", "old", "new"))
+    assert old == same != new
 
 
 def test_prometheus_asks_jaeger_how_it_is() -> None:

@@ -44,10 +44,12 @@ class TtsJaeger(pulumi.ComponentResource):
         super().__init__("tts:index:TtsJaeger", plan.name, None, opts)
         settings = jaeger.settings_file(plan)
         files: dict[str, pulumi.Input[str]] = {jaeger.SETTINGS: settings}
+        shown: dict[str, pulumi.Output[str]] = {}
         networks = [network]
         kept: dict[str, pulumi.Input[str]] = {}
         if plan.export:
-            files |= {name: pulumi.Output.secret(secrets[key]) for name, key in plan.export.headers}
+            shown = {name: pulumi.Output.secret(secrets[key]) for name, key in plan.export.headers}
+            files |= shown
             networks.append(made_network(f"{plan.name}-outside", stack, pulumi.ResourceOptions(parent=self)))
         else:
             kept[jaeger.FOLDER] = self._volume(plan.volume, stack)
@@ -75,8 +77,8 @@ class TtsJaeger(pulumi.ComponentResource):
             restart="unless-stopped",
             stop_timeout=_TO_END,
             destroy_grace_seconds=_TO_END,
-            # It reads its settings when it starts: others are another container.
-            **hardened(stack, "jaeger", plan.memory, {SETTINGS_LABEL: _digest(settings)}),
+            # It reads its settings and what it shows a collector when it starts: others are another container.
+            **hardened(stack, "jaeger", plan.memory, {SETTINGS_LABEL: _digest(settings, shown)}),
             opts=container_options(self, after=[live.courier]),
         )
         limit_pids(running, at, _PIDS)
@@ -89,5 +91,7 @@ class TtsJaeger(pulumi.ComponentResource):
         return docker.Volume(name, name=name, labels=labels, opts=opts).name
 
 
-def _digest(settings: str) -> str:
-    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+def _digest(settings: str, shown: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
+    """A name for all that it reads, which tells next to nothing of what is secret: 64 bits of a digest."""
+    read = pulumi.Output.all(settings, *shown.values())
+    return pulumi.Output.unsecret(read.apply(lambda texts: hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]))

@@ -39,7 +39,7 @@ def check_hosts(stack: Stack, plan: StackPlan, reached: Reached, found: Survey, 
     problems += _taken_proxy_ports(stack, plan, reached)
     if local_images:
         problems += _missing_base(stack, plan, reached)
-        problems += _missing_jaeger(plan, reached)
+        problems += _missing_programs(plan, reached)
     if problems:
         raise ConfigError(problems)
 
@@ -127,19 +127,24 @@ def _missing_base(stack: Stack, plan: StackPlan, reached: Reached) -> Iterator[P
             )
 
 
-def _missing_jaeger(plan: StackPlan, reached: Reached) -> Iterator[Problem]:
-    """Its program is built in minutes, from hundreds of modules, and so only where somebody asks for it."""
-    if plan.jaeger is None or plan.jaeger.image.build is None:
-        return
-    program = plan.jaeger.image.build.context / "collected" / "jaeger"
-    there = reached.answering[plan.edge_host.name].images.list(name=plan.jaeger.image.reference)
-    if not there and not program.is_file():
-        yield Problem(
-            "observability.tracing",
-            "(given)",
-            "needs Jaeger, which is not built yet, and images are local here",
-            "Run: make images ALSO=jaeger",
-        )
+def _missing_programs(plan: StackPlan, reached: Reached) -> Iterator[Problem]:
+    """Some programs are built in minutes, from hundreds of modules, and so only where somebody asks for them."""
+    jaeger, oidc = plan.jaeger, plan.edge.auth.oidc
+    wanted = (
+        ("observability.tracing", "Jaeger", "jaeger", jaeger.image if jaeger else None),
+        ("edge.auth.oidc", "oauth2-proxy", "oauth2-proxy", oidc.image if oidc else None),
+    )
+    docker = reached.answering[plan.edge_host.name]
+    for path, called, program, image in wanted:
+        if image is None or image.build is None or (image.build.context / "collected" / program).is_file():
+            continue
+        if not docker.images.list(name=image.reference):
+            yield Problem(
+                path,
+                "(given)",
+                f"needs {called}, which is not built yet, and images are local here",
+                f"Run: make images ALSO={program}",
+            )
 
 
 def _taken_names(host: str, docker: Any, plan: StackPlan, found: Survey) -> Iterator[Problem]:

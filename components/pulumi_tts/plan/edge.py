@@ -56,8 +56,8 @@ class DiscoveryPlan:
     """The network on which it reaches them, and which they join."""
     domain: str
     """What a container's name is put before, where no label says under which host name it is to be found."""
-    reserved: str | None
-    """A host name that is never theirs: the dashboard's, where it has a port of its own."""
+    reserved: tuple[str, ...]
+    """Host names that are never theirs: the dashboard's and the login's, where any page would be taken for ours."""
     encoded: tuple[Encoded, ...]
     """Characters that their paths may hold percent-encoded."""
     proxy_image: Image
@@ -223,12 +223,15 @@ def _oidc(edge: Edge, name: str, domain: str, local_images: bool) -> OidcPlan | 
 def _discovery(edge: Edge, name: str, domain: str, local_images: bool) -> DiscoveryPlan | None:
     if not edge.discovery.enabled:
         return None
+    # Routes of ours take a host whole, but for two: a dashboard with a port of its own has none on the clients' port,
+    # and the login has a few paths of its host.
     own_port = edge.dashboard.enabled and edge.dashboard.port is not None
+    reserved = (*([edge.dashboard.host] if own_port else []), *([edge.auth.oidc.host] if edge.auth.oidc else []))
     return DiscoveryPlan(
         name=discovery_name(name),
         network=admitted_network(name),
         domain=domain,
-        reserved=filled(edge.dashboard.host, domain) if own_port else None,
+        reserved=tuple(filled(host, domain) for host in reserved),
         encoded=tuple(edge.discovery.encoded),
         proxy_image=envoy_image(local_images),
         memory=edge.discovery.memory,

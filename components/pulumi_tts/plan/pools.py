@@ -17,7 +17,7 @@ from pulumi_tts.plan.names import instance_name, models_volume, outputs_volume
 from pulumi_tts.plan.ports import Published
 from pulumi_tts.plan.routes import HTTP_PORT, Route, instance_routes, shared_routes
 from pulumi_tts.plan.tracing import otel_environment
-from pulumi_tts.plan.way_out import WayOutPlan, plan_way_out, proxy_environment
+from pulumi_tts.plan.way_out import WayOutPlan, past_proxy, plan_way_out, proxy_environment
 from pulumi_tts.plan.weights import FilledWeights, filled_weights
 
 
@@ -40,7 +40,7 @@ class Instance:
     mps: MpsClient | None = None
     """What MPS holds it to, if its card has that."""
     environment: tuple[tuple[str, str], ...] = ()
-    """What it is told beside what all of its pool are: where its spans go."""
+    """What it is told beside what all of its pool are, or instead: where its spans go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def plan_pool(
     names = [instance_name(resource_name, number) for number in range(1, len(places) + 1)]
     # Without a guard there is nobody to pass its spans on.
     passed_on = traces and profile.traces and isinstance(pool.guard, PoolGuard)
-    told = otel_environment(resource_name, traces) if traces and passed_on else ()
+    told = _traced(profile, resource_name, traces) if traces and passed_on else ()
     instances = tuple(
         _instance(name, number, profile, place, published=(published or {}).get(name), mps=mps or {}, told=told)
         for number, (name, place) in enumerate(zip(names, places, strict=True), start=1)
@@ -212,7 +212,18 @@ def _command(profile: Profile) -> tuple[str, ...] | None:
 
 def _proxy(profile: Profile) -> dict[str, str]:
     """The variables that tell an engine by which proxy it fetches, if it does."""
-    return proxy_environment() if profile.fetches_from and profile.fetches_from != "any" else {}
+    return proxy_environment() if _has_proxy(profile) else {}
+
+
+def _has_proxy(profile: Profile) -> bool:
+    return bool(profile.fetches_from) and profile.fetches_from != "any"
+
+
+def _traced(profile: Profile, service: str, collector: str) -> tuple[tuple[str, str], ...]:
+    """The variables that tell an engine where its spans go, and past its proxy, which would refuse them."""
+    past = past_proxy(str(urlsplit(collector).hostname)) if _has_proxy(profile) else {}
+    own = tuple((name, value) for name, value in past.items() if name not in profile.environment)
+    return (*otel_environment(service, collector), *own)
 
 
 def _base_path(pool: Pool, profile: Profile) -> dict[str, str]:

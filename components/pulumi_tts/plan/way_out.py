@@ -77,7 +77,16 @@ def allowed_hosts(sources: Iterable[Source]) -> tuple[AllowedHost, ...]:
 
 
 def proxy_environment() -> dict[str, str]:
-    """The variables by which programs find their proxy, in both ways to write them: there is no standard."""
+    """The variables by which programs find their proxy."""
     url = f"http://{ALIAS}:{PORT}"
-    told = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": ",".join(OWN)}
+    return _both({"HTTP_PROXY": url, "HTTPS_PROXY": url}) | past_proxy()
+
+
+def past_proxy(*hosts: str) -> dict[str, str]:
+    """The variables that say what is not asked by the proxy: what is in the container itself, and ``hosts``."""
+    return _both({"NO_PROXY": ",".join((*OWN, *hosts))})
+
+
+def _both(told: dict[str, str]) -> dict[str, str]:
+    # Both ways to write them: there is no standard.
     return told | {name.lower(): value for name, value in told.items()}

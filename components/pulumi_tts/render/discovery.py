@@ -79,7 +79,7 @@ def _arguments(plan: DiscoveryPlan, stack: str, docker: str, drain: int, passwor
 
 def discovery_file(plan: DiscoveryPlan, edge: EdgePlan) -> str:
     """The edge's file for what none of its own routes matches."""
-    rule = f"!Header(`{_PASSED_ON}`, `yes`)" + (f" && !Host(`{plan.reserved}`)" if plan.reserved else "")
+    rule = " && ".join([f"!Header(`{_PASSED_ON}`, `yes`)", *(f"!Host(`{host}`)" for host in plan.reserved)])
     headers = {"customRequestHeaders": {_PASSED_ON: "yes"}}
     if edge.headers:
         headers["customResponseHeaders"] = dict(edge.headers)
