@@ -87,7 +87,7 @@ def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
         pool, dot, _ = route.rpartition(".")
         upstream = line.get("ServiceAddr")
         # A pool's routes, and they alone, are called after it and how they lead there.
-        if provider != "file" or not dot or not upstream or upstream == plan.guard:
+        if provider != "file" or not dot or not upstream or upstream in plan.guards:
             return None
         tenant = line["ClientUsername"]
         return Request(

@@ -23,7 +23,7 @@ from meter.report import day, report
 
 VOICE = Audio(24_000, 1, 16, frozenset({"audio/pcm", "none"}), {"audio/mpeg": 64})
 PLAN = Plan(
-    guard="guard:8080",
+    guards=frozenset({"guard:8080", "guard:8082"}),
     pools={"voice": Pool(VOICE, True, 3.6), "page": Pool(None, False, None), "bare": Pool(VOICE, True, None)},
     routes=frozenset({"voice.pool", "voice.1", "page.path", "bare.pool"}),
     shares={"voice-1": 0.25},
@@ -112,6 +112,7 @@ def test_a_line_of_the_edges() -> None:
     assert found == Request("2026-11-21", None, "voice", "voice.1", "voice-1", 2.0, 200, "audio/wav", 48_044, None)
     for changes in (
         {"ServiceAddr": "guard:8080"},
+        {"ServiceAddr": "guard:8082", "DownstreamStatus": 429},
         {"ServiceAddr": None},
         {"RouterName": "dashboard@file"},
         {"RouterName": "acme-http@internal"},
@@ -228,7 +229,7 @@ def test_days_are_counted_with_today_among_them() -> None:
             day(wrong)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"guard": "", "pools": []}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"guards": [], "pools": []}'])
 def test_a_plan_that_is_none_is_said_to_be_none(text: str) -> None:
     with pytest.raises(BadFileError):
         read_plan(text)
