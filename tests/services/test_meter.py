@@ -44,7 +44,9 @@ EDGE = {
 
 
 def guard(**changes: Any) -> Request:
-    return of_guard(GUARD | changes)
+    found = of_guard(GUARD | changes)
+    assert found
+    return found
 
 
 def used(*requests: Request, names: Names | None = None) -> dict[str, Used]:
@@ -98,9 +100,16 @@ def test_a_line_of_the_guards() -> None:
     assert guard(tenant=None, content_type=None).tenant is None
 
 
+def test_who_is_not_the_edge_is_counted_for_nobody_whatever_name_it_shows() -> None:
+    for details in ("rbac_access_denied_matched_policy[none]", "missing_host_header", "path_normalization_failed"):
+        assert of_guard(GUARD | {"status": 403, "details": details}) is None
+    for details in (None, "via_upstream", "request_overall_timeout"):
+        assert guard(details=details) == guard()
+
+
 def test_a_name_that_nothing_can_keep_holds_nobody_up(tmp_path: Path) -> None:
     line = json.dumps(GUARD | {"tenant": "half \ud800"}).encode()
-    used_by = counted([of_guard(parsed(line))], PLAN, Names([]))
+    used_by = counted([guard(**parsed(line))], PLAN, Names([]))
     ledger = Ledger(tmp_path)
     ledger.add("guard", Mark("it", 1), used_by)
     assert [key.tenant for key, _ in ledger.totals()] == ["half ?"]
