@@ -119,9 +119,10 @@ def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
 
 def _route(line: Mapping[str, Any]) -> tuple[str, str]:
     """The route and who named it. It may have further routers: `voice.1_page` opens pages, `voice.1_untraced` is for
-    requests that bring a trace."""
+    requests that bring a trace. What is no pool's (`session_pages`) has no dot before it."""
     router, _, provider = str(line.get("RouterName", "")).partition("@")
-    return router.partition("_")[0], provider
+    route = router.partition("_")[0]
+    return route if "." in route else router, provider
 
 
 def _name(tenant: Any) -> str | None:

@@ -136,6 +136,13 @@ def test_a_route_has_further_routers_and_is_counted_as_one() -> None:
         assert in_the_guards_words(EDGE | {"RouterName": router}) == in_the_guards_words(EDGE)
 
 
+def test_what_is_no_pools_keeps_its_name_and_is_not_counted() -> None:
+    for router in ("session_pages", "edge_discovery", "front_dots"):
+        assert of_edge(EDGE | {"RouterName": f"{router}@file"}, PLAN) is None
+        said = in_the_guards_words(EDGE | {"RouterName": f"{router}@file"})
+        assert said["route"] == router
+
+
 @pytest.mark.parametrize("line", [b"", b"{", b"null", b'{"a": ', b'["a"]', b"\0\0", b'{"a": 1}}'])
 def test_a_damaged_line_is_said_to_be_one(line: bytes) -> None:
     with pytest.raises(DamagedLineError):
