@@ -175,6 +175,18 @@ def test_what_is_reported_is_what_was_sent_whoever_is_restarted(service: Service
     assert not [tenant for tenant in TENANTS if key_of(tenant) in said]
 
 
+def test_a_meter_that_is_to_end_looks_once_more(service: Service) -> None:
+    """At `destroy` nobody looks after it."""
+    service.speak(10, seed=1)
+    service.settled()
+    log = Path(service.edge.layout.logs) / "edge.log"
+    said = next(line for line in log.read_text().splitlines() if '"bare.pool@file"' in line)
+    with log.open("a") as late:
+        late.write(f"{said}\n" * 2000)
+    service.meter.stop()
+    assert service.meter.requests() == 2010
+
+
 def test_what_did_not_come_in_is_nobodys(service: Service) -> None:
     for host in ("voice.localhost", "voice1.localhost", "bare.localhost", "nobody.localhost", "dashboard.localhost"):
         with service.edge.client(host, headers={"X-API-Key": "wrong"}) as client:
