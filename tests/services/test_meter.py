@@ -103,8 +103,8 @@ def test_a_line_of_the_guards() -> None:
 def test_who_is_not_the_edge_is_counted_for_nobody_whatever_name_it_shows() -> None:
     for details in ("rbac_access_denied_matched_policy[none]", "missing_host_header", "path_normalization_failed"):
         assert of_guard(GUARD | {"status": 403, "details": details}) is None
-    for details in (None, "via_upstream", "request_overall_timeout"):
-        assert guard(details=details) == guard()
+    for other in (None, "via_upstream", "request_overall_timeout"):
+        assert guard(details=other) == guard()
 
 
 def test_a_name_that_nothing_can_keep_holds_nobody_up(tmp_path: Path) -> None:
