@@ -13,6 +13,14 @@ from meter.plan import Plan
 _ORDERED = 24 * 3600.0
 """Seconds of audio in one answer, at most, that an engine is believed."""
 _NANO = 1e-9
+_NOT_LET_IN = (
+    "rbac_access_denied",
+    # By Envoy itself, before it asks any filter.
+    "absolute_path_rejected", "http1.", "low_version", "missing_host_header", "path_normalization_failed",
+    "upgrade_failed",
+)  # fmt: skip
+"""How Envoy's words begin for what its first filter refuses, which lets the edge in and nobody else, or what does not
+even come to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,12 @@ def parsed(line: bytes) -> Mapping[str, Any]:
     return found
 
 
-def of_guard(line: Mapping[str, Any]) -> Request:
-    """Raises DamagedLineError."""
+def of_guard(line: Mapping[str, Any]) -> Request | None:
+    """None for what was not seen to come from the edge: its names may be anybody's. Raises DamagedLineError."""
     try:
+        # A guard from before it said so writes no details.
+        if str(line.get("details")).startswith(_NOT_LET_IN):
+            return None
         waited, worked = line["waited_ms"], line["worked_ms"]
         if worked is None:
             # Cut before its answer was complete; or nobody had it at all.
@@ -87,7 +98,7 @@ def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
         pool, dot, _ = route.rpartition(".")
         upstream = line.get("ServiceAddr")
         # A pool's routes, and they alone, are called after it and how they lead there.
-        if provider != "file" or not dot or not upstream or upstream == plan.guard:
+        if provider != "file" or not dot or not upstream or upstream in plan.guards:
             return None
         tenant = line["ClientUsername"]
         return Request(
@@ -108,9 +119,10 @@ def of_edge(line: Mapping[str, Any], plan: Plan) -> Request | None:
 
 def _route(line: Mapping[str, Any]) -> tuple[str, str]:
     """The route and who named it. It may have further routers: `voice.1_page` opens pages, `voice.1_untraced` is for
-    requests that bring a trace."""
+    requests that bring a trace. What is no pool's (`session_pages`) has no dot before it."""
     router, _, provider = str(line.get("RouterName", "")).partition("@")
-    return router.partition("_")[0], provider
+    route = router.partition("_")[0]
+    return route if "." in route else router, provider
 
 
 def _name(tenant: Any) -> str | None:

@@ -40,8 +40,9 @@ class Pool:
 class Plan:
     """Everything that is counted by."""
 
-    guard: str | None = None
-    """Where the edge reaches the guard, as `host:port`; what goes there, the guard's own log tells of."""
+    guards: frozenset[str] = frozenset()
+    """Where the edge reaches the guard, as `host:port`: requests that go there the guard's own log tells of, and what
+    the edge has it answer (that somebody is over a limit) reached no pool."""
     pools: Mapping[str, Pool] = field(default_factory=dict)
     routes: frozenset[str] = frozenset()
     """Of all pools."""
@@ -67,7 +68,7 @@ def read_plan(text: str) -> Plan:
     try:
         raw = json.loads(text)
         return Plan(
-            guard=raw["guard"],
+            guards=frozenset(raw["guards"]),
             pools={name: _pool(pool) for name, pool in raw["pools"].items()},
             routes=frozenset(route for pool in raw["pools"].values() for route in pool["routes"]),
             shares={name: float(each["share"]) for name, each in raw["instances"].items()},

@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
@@ -25,6 +26,9 @@ from voice import logs
 PAUSE = 1.0
 """Seconds between two looks at logs that said nothing new; Envoy writes its own as often."""
 
+LAST = 5.0
+"""Seconds, at most, for which it goes on counting once it is to end."""
+
 _LOG = logging.getLogger("meter.server")
 
 
@@ -40,6 +44,10 @@ def run(settings: Settings) -> None:
     while not ending.is_set():
         if not meter.look():
             ending.wait(PAUSE)
+    # Where the stack is destroyed nobody looks again. Docker gives it some seconds; what is left stays in the logs.
+    deadline = time.monotonic() + LAST
+    while time.monotonic() < deadline and meter.look():
+        pass
     server.shutdown()
 
 

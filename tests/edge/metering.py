@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -94,9 +93,10 @@ class Metering:
 def here(plan: MeterPlan, edge: Edging) -> MeterPlan:
     """The plan with everything where it is on loopback: what goes past the guard has one stand-in."""
     upstream = f"127.0.0.1:{edge.upstream.port}"
+    guard = edge.guard.layout if edge.guard else None
     return replace(
         plan,
-        guard=urlsplit(edge.guard.url).netloc if edge.guard else "",
+        guards=tuple(f"127.0.0.1:{port}" for port in (guard.port, guard.auth_port)) if guard else (),
         instances=tuple(replace(instance, upstream=upstream) for instance in plan.instances),
     )
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,7 +33,7 @@ WAYS = {
 """By route: a guarded pool's, straight to its instance, and another pool's that the edge balances."""
 
 
-def planned() -> StackPlan:
+def planned(**edge: Any) -> StackPlan:
     card = {"id": 0, "vram": "24g"}
     engine = {"engine": "voice", "auth": "api_keys", "vram": "6g", "slots": 8}
     routes = {"pool": "voice.{domain}", "path": "/project-x", "instance": "voice{n}.{domain}"}
@@ -42,7 +43,7 @@ def planned() -> StackPlan:
             {**engine, "name": "voice", "instances": 2, "routes": routes},
             {**engine, "name": "bare", "guard": "none", "routes": {"pool": "bare.{domain}"}},
         ],
-        "edge": {"auth": {"api_keys": [{"name": name} for name in TENANTS]}},
+        "edge": {"auth": {"api_keys": [{"name": name} for name in TENANTS]}, **edge},
         "observability": {"usage": {"price": 3.6, "prices": {"bare": 7.2}, "currency": "USD"}},
     }
     return plan_stack(load_stack(written), "tts-test", local_images=True)
@@ -174,12 +175,40 @@ def test_what_is_reported_is_what_was_sent_whoever_is_restarted(service: Service
     assert not [tenant for tenant in TENANTS if key_of(tenant) in said]
 
 
+def test_a_meter_that_is_to_end_looks_once_more(service: Service) -> None:
+    """At `destroy` nobody looks after it."""
+    service.speak(10, seed=1)
+    service.settled()
+    log = Path(service.edge.layout.logs) / "edge.log"
+    said = next(line for line in log.read_text().splitlines() if '"bare.pool@file"' in line)
+    with log.open("a") as late:
+        late.write(f"{said}\n" * 2000)
+    service.meter.stop()
+    assert service.meter.requests() == 2010
+
+
 def test_what_did_not_come_in_is_nobodys(service: Service) -> None:
     for host in ("voice.localhost", "voice1.localhost", "bare.localhost", "nobody.localhost", "dashboard.localhost"):
         with service.edge.client(host, headers={"X-API-Key": "wrong"}) as client:
             assert client.get("/work").status_code in (401, 404)
     service.speak(4, seed=1)
     service.check()
+
+
+def test_what_is_over_a_limit_reached_no_pool(tmp_path: Path) -> None:
+    plan = planned(limits={"concurrent": 1, "rate": {"average": 1, "period": "1h", "burst": 3}})
+    (tmp_path / "meter").mkdir()
+    with edging(tmp_path, plan, guarded=True) as edge, metering(tmp_path / "meter", plan, edge) as meter:
+        for host, prefix in WAYS.values():
+            with edge.client(host, headers={"X-API-Key": key_of("app-1")}) as client, ThreadPoolExecutor(3) as several:
+                at_once = list(several.map(client.get, [f"{prefix}/work?first=0.5"] * 3))
+                too_many = client.get(f"{prefix}/work")
+            assert Counter(answer.status_code for answer in at_once) == {200: 1, 429: 2}
+            assert too_many.status_code == 429
+        # By what the meter passes on, it has read all of them.
+        wait_for(lambda: meter.said().count('"status": 429') == 3 * len(WAYS), seconds=15)
+        wait_for(lambda: meter.requests() >= len(WAYS))
+        assert {route: row["requests"] for route, row in meter.counted("route").items()} == dict.fromkeys(WAYS, 1)
 
 
 def test_a_killed_guard_takes_no_more_with_it_than_that_of_a_moment(service: Service) -> None:

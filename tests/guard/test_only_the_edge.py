@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import plan_stack
-from pulumi_tts.plan.auth import EDGE_HEADER
-from pulumi_tts.plan.guard import POOL_HEADER
+from pulumi_tts.plan.auth import EDGE_HEADER, USER_HEADER
+from pulumi_tts.plan.guard import POOL_HEADER, ROUTE_HEADER
 from pulumi_tts.render.envoy_auth import EDGE, edge_file
 from tests.guard.guarding import AS_EDGE, NO_TLS, TOKEN, Guarding, guarding_plan, key_of, planned
 from tests.waiting import wait_for
@@ -44,6 +45,23 @@ def test_who_is_not_the_edge_gets_nothing_in_any_pool_s_name(
     headers = [(POOL_HEADER, "voice"), *upgrade.items(), *shown]
     assert httpx.get(f"{guard.url}/work", headers=headers, verify=NO_TLS).status_code in (400, 403)
     assert not [each for stub in guard.pools["voice"] for each in stub.seen()["requests"] if each["target"] == "/work"]
+
+
+def test_the_log_says_of_whom_the_names_in_it_are_not_the_edges(guard: Guarding) -> None:
+    named = [(POOL_HEADER, "voice"), (USER_HEADER, "any"), (ROUTE_HEADER, "voice.path")]
+
+    def line(path: str) -> dict[str, Any]:
+        wait_for(lambda: any(each["path"] == path for each in guard.log()))
+        (found,) = [each for each in guard.log() if each["path"] == path]
+        return found
+
+    assert httpx.get(f"{guard.url}/forged", headers=named, verify=NO_TLS).status_code == 403
+    forged = line("/forged")
+    assert (forged["tenant"], forged["pool"]) == ("any", "voice"), "as it was asked, which is why it is told"
+    assert forged["details"].startswith("rbac_access_denied")
+    with guard.client() as edge:
+        edge.get("/work/its-own")
+    assert line("/work/its-own")["details"] == "via_upstream"
 
 
 @pytest.mark.parametrize("shown", NOT_THE_EDGE)

@@ -163,7 +163,7 @@ def test_the_guard_names_the_request_for_the_engine_the_client_and_the_log(guard
     assert set(entry) == {
         *("timestamp", "method", "path", "status", "duration_ms", "user_agent", "client_ip"),
         *("first_byte_ms", "waited_ms", "worked_ms", "content_type", "audio_seconds"),
-        *("request_id", "tenant", "pool", "route", "instance", "bytes_received", "bytes_sent", "flags"),
+        *("request_id", "tenant", "pool", "route", "instance", "bytes_received", "bytes_sent", "flags", "details"),
     }
     assert (entry["path"], entry["pool"], entry["instance"]) == ("/work", "voice", answer.text)
     assert entry["client_ip"] == "203.0.113.7", "as the edge, the one hop that is believed, has written it"

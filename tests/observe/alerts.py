@@ -248,6 +248,22 @@ CASES = (
         labels={"severity": "warning", "host": "local"},
     ),
     Case(
+        "UsageNotRead",
+        {'tts_usage_damaged_lines_total{log="guard", instance="tts-meter"}': "2x5 3x10"},
+        {'tts_usage_damaged_lines_total{log="guard", instance="tts-meter"}': "2x15"},
+        at=8,
+        labels={"severity": "warning", "log": "guard", "instance": "tts-meter"},
+    ),
+    Case(
+        "UsageLogGrows",
+        {'tts_usage_log_bytes{log="edge", instance="tts-meter"}': "9000000x2 101000000x20"},
+        # It was away, and has caught up.
+        {'tts_usage_log_bytes{log="edge", instance="tts-meter"}': "9000000x2 101000000x8 9000000x12"},
+        at=15,
+        labels={"severity": "warning", "log": "edge", "instance": "tts-meter"},
+        too_early=11,
+    ),
+    Case(
         "TargetMissing",
         {'up{job="guard", instance="tts-guard"}': "1 0x10"},
         {'up{job="guard", instance="tts-guard"}': "1 0 1 0x2 1x5"},

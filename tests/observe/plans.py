@@ -31,6 +31,7 @@ def planned(watching: dict[str, Any] | None = None, **changes: Any) -> StackPlan
     written = watching or {
         "prometheus": {"remote_write": REMOTE, "labels": {"site": "berlin"}},
         "alertmanager": {"receivers": [HOOK, MAIL, SLACK]},
+        "usage": {},
     }
     config = {"pools": POOLS, "edge": {"tls": {"self_signed": {}}}, "observability": written, **changes}
     return plan_stack(load_stack(config), "tts", local_images=True)

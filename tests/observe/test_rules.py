@@ -63,6 +63,10 @@ def test_every_alert_has_a_case() -> None:
     assert {case.alert for case in CASES} == named
 
 
+def test_where_nobody_counts_nothing_is_told_of_it() -> None:
+    assert "tts_usage" not in rules.rules_file(watched({"node": False}))
+
+
 def asked(case: Case, at: int, comes: bool) -> dict[str, Any]:
     labels = {"alertname": case.alert, "alertstate": "firing", **case.labels}
     selector = ", ".join(f'{name}="{value}"' for name, value in labels.items())

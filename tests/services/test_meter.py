@@ -23,7 +23,7 @@ from meter.report import day, report
 
 VOICE = Audio(24_000, 1, 16, frozenset({"audio/pcm", "none"}), {"audio/mpeg": 64})
 PLAN = Plan(
-    guard="guard:8080",
+    guards=frozenset({"guard:8080", "guard:8082"}),
     pools={"voice": Pool(VOICE, True, 3.6), "page": Pool(None, False, None), "bare": Pool(VOICE, True, None)},
     routes=frozenset({"voice.pool", "voice.1", "page.path", "bare.pool"}),
     shares={"voice-1": 0.25},
@@ -44,7 +44,9 @@ EDGE = {
 
 
 def guard(**changes: Any) -> Request:
-    return of_guard(GUARD | changes)
+    found = of_guard(GUARD | changes)
+    assert found
+    return found
 
 
 def used(*requests: Request, names: Names | None = None) -> dict[str, Used]:
@@ -98,9 +100,16 @@ def test_a_line_of_the_guards() -> None:
     assert guard(tenant=None, content_type=None).tenant is None
 
 
+def test_who_is_not_the_edge_is_counted_for_nobody_whatever_name_it_shows() -> None:
+    for details in ("rbac_access_denied_matched_policy[none]", "missing_host_header", "path_normalization_failed"):
+        assert of_guard(GUARD | {"status": 403, "details": details}) is None
+    for other in (None, "via_upstream", "request_overall_timeout"):
+        assert guard(details=other) == guard()
+
+
 def test_a_name_that_nothing_can_keep_holds_nobody_up(tmp_path: Path) -> None:
     line = json.dumps(GUARD | {"tenant": "half \ud800"}).encode()
-    used_by = counted([of_guard(parsed(line))], PLAN, Names([]))
+    used_by = counted([guard(**parsed(line))], PLAN, Names([]))
     ledger = Ledger(tmp_path)
     ledger.add("guard", Mark("it", 1), used_by)
     assert [key.tenant for key, _ in ledger.totals()] == ["half ?"]
@@ -112,6 +121,7 @@ def test_a_line_of_the_edges() -> None:
     assert found == Request("2026-11-21", None, "voice", "voice.1", "voice-1", 2.0, 200, "audio/wav", 48_044, None)
     for changes in (
         {"ServiceAddr": "guard:8080"},
+        {"ServiceAddr": "guard:8082", "DownstreamStatus": 429},
         {"ServiceAddr": None},
         {"RouterName": "dashboard@file"},
         {"RouterName": "acme-http@internal"},
@@ -124,6 +134,13 @@ def test_a_route_has_further_routers_and_is_counted_as_one() -> None:
     for router in ("voice.1_page@file", "voice.1_untraced@file", "voice.1_page_untraced@file"):
         assert of_edge(EDGE | {"RouterName": router}, PLAN) == of_edge(EDGE, PLAN)
         assert in_the_guards_words(EDGE | {"RouterName": router}) == in_the_guards_words(EDGE)
+
+
+def test_what_is_no_pools_keeps_its_name_and_is_not_counted() -> None:
+    for router in ("session_pages", "edge_discovery", "front_dots"):
+        assert of_edge(EDGE | {"RouterName": f"{router}@file"}, PLAN) is None
+        said = in_the_guards_words(EDGE | {"RouterName": f"{router}@file"})
+        assert said["route"] == router
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"null", b'{"a": ', b'["a"]', b"\0\0", b'{"a": 1}}'])
@@ -228,7 +245,7 @@ def test_days_are_counted_with_today_among_them() -> None:
             day(wrong)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"guard": "", "pools": []}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"guards": [], "pools": []}'])
 def test_a_plan_that_is_none_is_said_to_be_none(text: str) -> None:
     with pytest.raises(BadFileError):
         read_plan(text)

@@ -142,7 +142,7 @@ def test_the_meter_reads_what_is_written_for_it(monkeypatch: pytest.MonkeyPatch)
     auth = {"users": [{"name": "anna"}], "api_keys": [{"name": "app-1"}]}
     planned = meter(voice(vram="8g"), edge={"auth": auth}, hosts=[{"gpus": CARDS}], counts={"price": 2, "keep": "31d"})
     read = read_plan(meter_file(planned))
-    assert read.guard == "tts-test-guard:8080"
+    assert read.guards == {"tts-test-guard:8080", "tts-test-guard:8082"}
     assert read.routes == {"voice.pool", "voice.1", "voice.2"}
     assert read.shares == {"tts-test-voice-1": 0.5, "tts-test-voice-2": 0.5}
     assert read.upstreams == {f"tts-test-voice-{n}:8000": f"tts-test-voice-{n}" for n in (1, 2)}

@@ -9,6 +9,7 @@ from pulumi_tts.config.auth import Auth
 from pulumi_tts.config.pool import Pool
 from pulumi_tts.config.profile import Audio, Kind
 from pulumi_tts.config.usage import Usage
+from pulumi_tts.plan.auth import AUTH_PORT
 from pulumi_tts.plan.guard import PORT as GUARD_PORT
 from pulumi_tts.plan.images import Image, own_image
 from pulumi_tts.plan.names import guard_name, logs_volume, meter_name, usage_volume
@@ -58,8 +59,9 @@ class MeterPlan:
     """The volume of the logs that it reads."""
     data: str
     """The volume of what it has counted."""
-    guard: str
-    """Where the edge reaches the guard, as `host:port`."""
+    guards: tuple[str, ...]
+    """Where the edge reaches the guard, as `host:port`: with requests, and with what it asks (also for the words with
+    which it refuses what is over a limit). No such line is of a pool."""
     pools: tuple[MeteredPool, ...]
     instances: tuple[MeteredInstance, ...]
     tenants: tuple[str, ...]
@@ -83,7 +85,7 @@ def plan_meter(
         memory=usage.memory,
         logs=logs_volume(name),
         data=usage_volume(name),
-        guard=f"{guard_name(name)}:{GUARD_PORT}",
+        guards=tuple(f"{guard_name(name)}:{port}" for port in (GUARD_PORT, AUTH_PORT)),
         pools=tuple(_pool(config, plan, usage) for config, plan in zip(written, pools, strict=True)),
         instances=tuple(
             instance

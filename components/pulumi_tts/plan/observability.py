@@ -184,6 +184,8 @@ class ObservabilityPlan:
     alertmanager: AlertmanagerPlan
     blackbox: BlackboxPlan | None
     node: NodePlan | None
+    metered: bool
+    """Whether a meter counts who used how much."""
     jobs: tuple[Job, ...]
     promises: tuple[PoolPromise, ...]
     certificate: int
@@ -222,6 +224,7 @@ def plan_observability(
         alertmanager=alertmanager,
         blackbox=_blackbox(name, edge, pools, local_images) if observability.probes else None,
         node=node if observability.node else None,
+        metered=observability.usage is not None,
         jobs=tuple(_jobs(name, edge, guard, observability)),
         promises=tuple(
             PoolPromise(pool.name, observability.slo.pools.get(pool.name, observability.slo.availability))

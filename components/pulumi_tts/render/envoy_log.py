@@ -41,4 +41,6 @@ def _line(front: FrontPlan) -> dict[str, str]:
         "content_type": "%RESP(CONTENT-TYPE)%",
         "audio_seconds": "%RESP(X-AUDIO-SECONDS)%",
         "flags": "%RESPONSE_FLAGS%",
+        # Who is not the edge names whom it likes above; here it says that it was refused for that.
+        "details": "%RESPONSE_CODE_DETAILS%",
     }

@@ -9,7 +9,7 @@ from pulumi_tts.plan.meter import Audio, MeterPlan
 def meter_file(plan: MeterPlan) -> str:
     """The file of everything that is counted by; shares are of a card, prices of an hour of one."""
     tree = {
-        "guard": plan.guard,
+        "guards": list(plan.guards),
         "pools": {
             pool.name: {
                 "audio": _audio(pool.audio) if pool.audio else None,

@@ -166,6 +166,8 @@ def alerts(plan: ObservabilityPlan, pace: Pace = REAL) -> Iterable[Alert]:
     yield from _guard(pace)
     if plan.node:
         yield from _host(pace)
+    if plan.metered:
+        yield from _meter(pace)
     yield from _itself(plan, pace)
 
 
@@ -331,6 +333,28 @@ def _host(pace: Pace) -> Iterator[Alert]:
 
 def _seconds(pace: Pace, seconds: float) -> str:
     return f"{seconds / pace.faster:g}"
+
+
+def _meter(pace: Pace) -> Iterator[Alert]:
+    yield Alert(
+        "UsageNotRead",
+        f"increase(tts_usage_damaged_lines_total[{pace(_HOUR)}]) > 0",
+        0,
+        Severity.warning,
+        "The meter could not read {{ $value | humanize }} lines of the {{ $labels.log }}'s access log",
+        "Their requests are counted for nobody. `docker logs {{ $labels.instance }}` has the lines. A few after the "
+        "host lost power are those that it tore; if there are ever more, tell us.",
+    )
+    yield Alert(
+        "UsageLogGrows",
+        # Of what was counted 8 MiB stay.
+        "tts_usage_log_bytes > 100e6",
+        10 * _MINUTE,
+        Severity.warning,
+        "The {{ $labels.log }}'s access log takes {{ $value | humanize1024 }}B, more than it should",
+        "The meter does not come after, or cannot free what it has counted: `docker logs {{ $labels.instance }}` says "
+        "so where the file system of Docker's volumes cannot (ext4, xfs, btrfs can). It grows until no room is left.",
+    )
 
 
 def _itself(plan: ObservabilityPlan, pace: Pace) -> Iterator[Alert]:
