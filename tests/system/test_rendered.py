@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from pulumi_tts.config import load_stack
 from pulumi_tts.plan import plan_stack
 from pulumi_tts.render import traefik
-from pulumi_tts.render.traefik_auth import login_file
+from pulumi_tts.render.traefik_auth import guard_file, login_file
 from tests.loopback import free_port
 from tests.system.deployment import Deployment
 
@@ -47,6 +47,7 @@ def loaded(shared: Deployment, tmp_path: Any) -> Iterator[tuple[int, set[str]]]:
     rendered = traefik.routes_file(plan.routes, plan.edge)
     (tmp_path / "routes.yml").write_text(rendered)
     (tmp_path / "front.yml").write_text(traefik.front_file(plan.edge))
+    (tmp_path / "guard.yml").write_text(guard_file("what edge and guard share"))
     (tmp_path / "login.yml").write_text(login_file(plan.routes, plan.edge.auth, {"anna": "$2a$10$hash"}))
     tmp_path.chmod(0o755)
     port = free_port()
