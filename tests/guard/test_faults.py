@@ -71,7 +71,7 @@ def test_a_killed_instance_costs_its_own_streams_and_nothing_else(start: Start) 
 
     seen, out = asyncio.run(kill_one())
     # What was on that instance when it died has begun, and is not spoken twice: two at most, as it has two slots.
-    assert seen.statuses[200] > 30
+    assert seen.statuses[200] > 10
     assert seen.statuses[502] <= 2
     assert set(seen.statuses) <= {200, 502}
     assert out <= 2
