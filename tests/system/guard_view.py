@@ -10,7 +10,8 @@ import httpx
 from tests.system.deployment import Deployment
 from tests.waiting import TooSlowError
 
-GLANCE = 0.02
+GLANCE = 0.1
+"""Seconds between two looks; each is work for the thread that also checks who is healthy."""
 
 
 class GuardView:
