@@ -1,13 +1,11 @@
 """What admits containers of others: a Traefik of its own behind the edge, and the proxy through which it sees them."""
 
-import hashlib
-
 import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import SETTINGS_LABEL, container_options, hardened, made_network, own_health
+from pulumi_tts.docker.hardening import container_options, hardened, made_network, own_health, settings_label
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.passwords import generated_token
 from pulumi_tts.docker.pids import limit_pids
@@ -66,15 +64,10 @@ class Discovery:
             stop_timeout=plan.drain,
             destroy_grace_seconds=plan.drain,
             # It reads its settings when it starts: others are another container.
-            **hardened(stack, "discovery", own.memory, {SETTINGS_LABEL: _digest(settings)}),
+            **hardened(stack, "discovery", own.memory, settings_label(settings)),
             opts=container_options(parent, after=[proxy.container, live.courier]),
         )
         limit_pids(running, at, _PIDS)
-
-
-def _digest(settings: pulumi.Output[str]) -> pulumi.Output[str]:
-    """A name for settings that tells nothing of them: the password in them is 48 characters that nobody chose."""
-    return pulumi.Output.unsecret(settings.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]))
 
 
 def _group(user: str) -> int:

@@ -1,13 +1,11 @@
 """Grafana on a Docker host."""
 
-import hashlib
-
 import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import SETTINGS_LABEL, container_options, hardened, own_health, volume_labels
+from pulumi_tts.docker.hardening import container_options, hardened, own_health, settings_label, volume_labels
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.plan.grafana import GrafanaPlan
@@ -61,7 +59,7 @@ class GrafanaContainer:
             wait=True,
             wait_timeout=120,
             restart="unless-stopped",
-            **hardened(stack, "grafana", plan.memory, {SETTINGS_LABEL: hashlib.sha256(whom.encode()).hexdigest()[:12]}),
+            **hardened(stack, "grafana", plan.memory, settings_label(whom)),
             opts=container_options(parent, after=[live.courier]),
         )
         limit_pids(container, at, _PIDS)

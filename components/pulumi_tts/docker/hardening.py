@@ -1,5 +1,6 @@
 """What every container of ours has in common: no privileges, bounded logs, labels to find it by."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,16 @@ def labels(
     """The labels by which `docker ps --filter label=…` and `make down` find what is ours."""
     ours = {"pulumi-tts.part": part, "pulumi-tts.stack": stack, **(more or {})}
     return [docker.ContainerLabelArgs(label=label, value=ours[label]) for label in sorted(ours)]
+
+
+def settings_label(*read: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """The label of a program that reads these settings only when it starts: others are another container.
+
+    64 bits of a digest, which tell next to nothing of what is secret in them.
+    """
+    texts = pulumi.Output.all(*read)
+    digest = texts.apply(lambda texts: hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16])
+    return {SETTINGS_LABEL: pulumi.Output.unsecret(digest)}
 
 
 def volume_labels(stack: str, part: str, more: Mapping[str, str] | None = None) -> list[docker.VolumeLabelArgs]:

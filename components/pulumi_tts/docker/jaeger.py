@@ -1,6 +1,5 @@
 """What takes traces, on the edge's host: Jaeger, with their volume, or with a way out to who takes them instead."""
 
-import hashlib
 from collections.abc import Mapping
 
 import pulumi
@@ -9,17 +8,18 @@ import pulumi_docker as docker
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import CURRENT, MOUNT, LiveFiles
 from pulumi_tts.docker.hardening import (
-    SETTINGS_LABEL,
     container_options,
     hardened,
     made_network,
     own_health,
+    settings_label,
     volume_labels,
 )
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.pids import limit_pids
 from pulumi_tts.plan.tracing import JaegerPlan
 from pulumi_tts.render import jaeger
+from pulumi_tts.render.health import wget
 
 _GROUP = 65532
 _PIDS = 128
@@ -71,14 +71,14 @@ class TtsJaeger(pulumi.ComponentResource):
                 docker.ContainerVolumeArgs(container_path=MOUNT, volume_name=live.volume.name, read_only=True),
                 *(docker.ContainerVolumeArgs(container_path=path, volume_name=name) for path, name in kept.items()),
             ],
-            healthcheck=own_health(["wget", "-q", "-O", "/dev/null", jaeger.HEALTH]),
+            healthcheck=own_health(wget(jaeger.HEALTH)),
             wait=True,
             wait_timeout=120,
             restart="unless-stopped",
             stop_timeout=_TO_END,
             destroy_grace_seconds=_TO_END,
             # It reads its settings and what it shows a collector when it starts: others are another container.
-            **hardened(stack, "jaeger", plan.memory, {SETTINGS_LABEL: _digest(settings, shown)}),
+            **hardened(stack, "jaeger", plan.memory, settings_label(settings, *shown.values())),
             opts=container_options(self, after=[live.courier]),
         )
         limit_pids(running, at, _PIDS)
@@ -89,9 +89,3 @@ class TtsJaeger(pulumi.ComponentResource):
         # What happened is asked for after a stack is gone, too; `make down VOLUMES=1` removes it.
         opts = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
         return docker.Volume(name, name=name, labels=labels, opts=opts).name
-
-
-def _digest(settings: str, shown: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
-    """A name for all that it reads, which tells next to nothing of what is secret: 64 bits of a digest."""
-    read = pulumi.Output.all(settings, *shown.values())
-    return pulumi.Output.unsecret(read.apply(lambda texts: hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]))

@@ -26,6 +26,7 @@ from pulumi_tts.plan.observability import (
     ObservabilityPlan,
 )
 from pulumi_tts.render import alertmanager, blackbox, node, prometheus, reloading, rules
+from pulumi_tts.render.health import wget
 
 _GROUP = 65532
 _USER = f"65532:{_GROUP}"
@@ -209,7 +210,7 @@ class Observability(pulumi.ComponentResource):
             read_only=True,
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
             volumes=list(volumes),
-            healthcheck=own_health(["wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{health}"]),
+            healthcheck=own_health(wget(f"http://127.0.0.1:{health}")),
             wait=True,
             wait_timeout=120,
             restart="unless-stopped",

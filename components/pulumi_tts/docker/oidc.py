@@ -1,13 +1,11 @@
 """What asks an OpenID provider who somebody is: oauth2-proxy, beside an edge."""
 
-import hashlib
-
 import pulumi
 import pulumi_docker as docker
 
 from pulumi_tts.docker.endpoint import Endpoint
 from pulumi_tts.docker.files import MOUNT, LiveFiles
-from pulumi_tts.docker.hardening import SETTINGS_LABEL, container_options, hardened, own_health
+from pulumi_tts.docker.hardening import container_options, hardened, own_health, settings_label
 from pulumi_tts.docker.images import image_on_host
 from pulumi_tts.docker.passwords import generated_token
 from pulumi_tts.docker.pids import limit_pids
@@ -39,7 +37,8 @@ class Oidc:
         """``network`` is one that the edge is on; ``courier_image`` has a shell; ``at`` is the host's endpoint."""
         image = image_on_host(f"{plan.name}-image", plan.image, parent)
         cookie_secret = generated_token(f"{plan.name}-cookie", parent, length=oauth2_proxy.COOKIE_SECRET_LENGTH)
-        secrets = pulumi.Output.all(pulumi.Output.secret(client_secret), cookie_secret)
+        given = pulumi.Output.secret(client_secret)
+        secrets = pulumi.Output.all(given, cookie_secret)
         names = oauth2_proxy.files(plan, "", "")
         files: dict[str, pulumi.Input[str]] = {
             name: secrets.apply(lambda both, name=name: oauth2_proxy.files(plan, *both)[name])  # type: ignore[misc]
@@ -60,12 +59,7 @@ class Oidc:
             wait_timeout=60,
             restart="unless-stopped",
             # It reads its secrets when it starts: others are another container.
-            **hardened(stack, "oidc", _MEMORY, {SETTINGS_LABEL: pulumi.Output.unsecret(secrets.apply(_digest))}),
+            **hardened(stack, "oidc", _MEMORY, settings_label(given, cookie_secret)),
             opts=container_options(parent, after=[live.courier]),
         )
         limit_pids(self.container, at, _PIDS)
-
-
-def _digest(secrets: list[str]) -> str:
-    """A name for the secrets that tells nothing of them: one is 32 characters that nobody chose."""
-    return hashlib.sha256("\0".join(secrets).encode()).hexdigest()[:16]

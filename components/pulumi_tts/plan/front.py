@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from pulumi_tts.config.front import Encoded, Front
 
-__all__ = ["HEADER_BYTES", "STREAMS", "Encoded", "FrontPlan", "plan_front"]
+__all__ = ["EDGES", "HEADER_BYTES", "STREAMS", "Encoded", "FrontPlan", "plan_front"]
 
+EDGES = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""Where the edge itself is, on a network of Docker's; nobody else is believed for whom a request came."""
 HEADER_BYTES = 32 * 1024
 """Of a request's headers together: as much as nginx takes, room for a login's cookies, and less than Envoy's 60 KiB, so
 that what the edge lets through does not fail behind it."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pulumi_tts.plan.auth import AUTH_PORT, EDGE_HEADER, USER_HEADER
-from pulumi_tts.plan.front import FrontPlan
+from pulumi_tts.plan.front import EDGES, FrontPlan
 from pulumi_tts.plan.guard import (
     INSTANCE_HEADER,
     POOL_HEADER,
@@ -57,8 +57,6 @@ _UNLIMITED = 100_000
 """In place of Envoy's own limits, 1 024 connections and requests and 3 retries, which suit no pool."""
 _UI_CONNECTIONS = 1024
 """Of a UI's instance: pages hold many requests open."""
-_EDGES = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-"""Where the edge itself is, on a network of Docker's."""
 _KEPT_FOR_RETRY = 4 * 1024 * 1024
 """Bytes of a request's body that are kept until its answer begins: 15 s of reference audio in any usual form. A larger
 request that meets an instance which cannot be reached is answered 503, as the guard no longer has it whole."""
@@ -252,7 +250,7 @@ def _client_address(front: FrontPlan) -> Tree:
     """The edge says who the client is; where it believes a proxy, that one says whom it had in front of it."""
     if not front.trusted_proxies:
         return {"use_remote_address": True, "xff_num_trusted_hops": 1}
-    ranges = [_range(text) for text in (*_EDGES, *front.trusted_proxies)]
+    ranges = [_range(text) for text in (*EDGES, *front.trusted_proxies)]
     detection = _extension(
         "envoy.http.original_ip_detection.xff",
         "http.original_ip_detection.xff.v3.XffConfig",

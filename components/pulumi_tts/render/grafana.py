@@ -4,7 +4,8 @@ Who comes through the dashboard's login is a viewer, without a login of Grafana'
 have any, so there is no second password, and nothing in it that anybody could change. What it shows is in files.
 """
 
-from pulumi_tts.plan.grafana import PORT, GrafanaPlan
+from pulumi_tts.plan.grafana import PATH, PORT, GrafanaPlan
+from pulumi_tts.render.health import wget
 from pulumi_tts.render.yaml_file import yaml_text
 
 DATA = "/var/lib/grafana"
@@ -31,7 +32,7 @@ def command(files: str) -> list[str]:
 
 def health_command() -> list[str]:
     """Whether it is there. Below its path: elsewhere it sends one to where people find it."""
-    return ["wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/grafana/api/health"]
+    return wget(f"http://127.0.0.1:{PORT}{PATH}/api/health")
 
 
 def environment(plan: GrafanaPlan, files: str) -> dict[str, str]:

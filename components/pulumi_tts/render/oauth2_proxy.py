@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pulumi_tts.plan.front import EDGES
 from pulumi_tts.plan.oidc import CALLBACK_PATH, PORT, OidcPlan
+from pulumi_tts.render.health import wget
 
 PAGE_PATH, CHECK_PATH = "/", "/oauth2/auth"
 CLIENT_SECRET, COOKIE_SECRET, EMAILS = "client_secret", "cookie_secret", "emails.csv"
@@ -16,8 +18,6 @@ COOKIE_SECRET_LENGTH = 32
 """Letters and digits, of which it makes a key of 24 bytes: AES-192."""
 _LOGINS_AT_ONCE = 8
 """Of one browser: tabs that are opened together. Each leaves a cookie for a quarter of an hour, or until it is done."""
-_EDGES = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-"""Where the edge itself is, on a network of Docker's; nobody else is believed for whom a request came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def arguments(plan: OidcPlan, layout: Layout = IN_CONTAINER) -> tuple[str, ...]:
         *_allowed(plan, layout),
         # The edge says for which host and page a request is.
         "--reverse-proxy=true",
-        *(f"--trusted-proxy-ip={network}" for network in _EDGES),
+        *(f"--trusted-proxy-ip={network}" for network in EDGES),
         "--upstream=static://202",
         "--set-xauthrequest=true",
         "--skip-provider-button=true",
@@ -98,4 +98,4 @@ def files(plan: OidcPlan, client_secret: str, cookie_secret: str) -> dict[str, s
 
 def health_command(layout: Layout = IN_CONTAINER) -> list[str]:
     """Whether it is there; it begins to listen when the provider has answered."""
-    return ["wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{layout.port}/ping"]
+    return wget(f"http://127.0.0.1:{layout.port}/ping")

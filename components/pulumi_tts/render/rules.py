@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pulumi_tts.plan.observability import ObservabilityPlan, PoolPromise, Severity
+from pulumi_tts.render.node import VOLUMES
 from pulumi_tts.render.pace import REAL, Pace
 from pulumi_tts.render.yaml_file import Tree, yaml_text
 
@@ -301,7 +302,7 @@ def _guard(pace: Pace) -> Iterator[Alert]:
 
 
 def _host(pace: Pace) -> Iterator[Alert]:
-    free, size = (f'node_filesystem_{what}_bytes{{mountpoint="/volumes"}}' for what in ("avail", "size"))
+    free, size = (f'node_filesystem_{what}_bytes{{mountpoint="{VOLUMES}"}}' for what in ("avail", "size"))
     yield Alert(
         "VolumesDiskFull",
         f"{free} / {size} < 0.1",

@@ -15,6 +15,7 @@ from pulumi_tts.render.dashboards.panels import (
     number,
 )
 from pulumi_tts.render.dashboards.queries import Query
+from pulumi_tts.render.node import VOLUMES
 
 
 def host(plan: DashboardsPlan, name: str) -> str:
@@ -29,8 +30,8 @@ def host(plan: DashboardsPlan, name: str) -> str:
     )
 
 
-_FREE = 'node_filesystem_avail_bytes{host="$host", mountpoint="/volumes"}'
-_SIZE = 'node_filesystem_size_bytes{host="$host", mountpoint="/volumes"}'
+_FREE = f'node_filesystem_avail_bytes{{host="$host", mountpoint="{VOLUMES}"}}'
+_SIZE = f'node_filesystem_size_bytes{{host="$host", mountpoint="{VOLUMES}"}}'
 _IDLE = 'node_cpu_seconds_total{host="$host", mode="idle"}'
 
 
